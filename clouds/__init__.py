@@ -1,0 +1,1 @@
+"""TOUCHES the world: thin adapters, one service a file."""

@@ -1,0 +1,1 @@
+"""Azure: Resource Manager, storage, Cosmos DB, metrics."""

@@ -1,0 +1,1 @@
+"""DECLARES: Pulumi components. No SDK client, no file, no clock, no Config() outside settings."""

@@ -1,0 +1,1 @@
+"""Site image-app: the Azure footprint that stands by for an AWS image application."""

@@ -1,0 +1,1 @@
+"""DECIDES: plain data in, plain data out. No network, no clock, no SDK, no Pulumi."""

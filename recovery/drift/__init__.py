@@ -1,0 +1,1 @@
+"""Desired state against live state: findings, never guesses."""

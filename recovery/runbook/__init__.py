@@ -1,0 +1,1 @@
+"""The runbook machine: `advance(state, event) -> (state, effects)`."""

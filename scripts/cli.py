@@ -1,0 +1,70 @@
+"""The `dr` command: a table of verbs, each imported only when it is asked for.
+
+`dr --help` must answer at once at three in the morning, so nothing here imports Pulumi, a cloud SDK, or a verb.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+VERBS: dict[str, tuple[str, str]] = {
+    # verb: (module with `main(argv) -> int`, one-line help)
+    "up": ("scripts.up", "bring a stack's footprint to its mode: failover (active) or rollback (standby)"),
+    "preview": ("scripts.preview", "show what an up would change; changes nothing"),
+    "handover": ("scripts.handover", "copy the checkpoint of one stack to the other"),
+    "resume": ("scripts.resume", "finish a run that was killed, after proving its owner dead"),
+    "desired": ("scripts.desired", "print the desired state that the program declares"),
+    "drift": ("scripts.drift", "say where reality has left the code"),
+    "status": ("scripts.status", "who is live, by what evidence; locks and obligations"),
+    "local": ("scripts.local", "start, stop or inspect the local cloud"),
+    "rehearse": ("scripts.rehearse", "run the whole story on the local cloud and write the report"),
+}
+
+
+def usage() -> str:
+    """The overview that `dr`, `dr --help` and a misspelt verb print."""
+    width = max(map(len, VERBS))
+    rows = "\n".join(f"  {verb:<{width}}  {text}" for verb, (_, text) in VERBS.items())
+    return (
+        "Usage: dr VERB [OPTIONS]\n\nDisaster recovery as code: declare it, rehearse it, believe it.\n\n"
+        f"{rows}\n\nExamples:\n  dr rehearse\n  dr drift -s standby\n  dr up -s active --engine direct\n\n"
+        "`dr VERB --help` explains a verb, with examples."
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb. Returns the exit code (recovery.exit_codes)."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if args[0] in ("-V", "--version"):
+        from importlib.metadata import version
+
+        print(version("standby"))
+        return 0
+    entry = VERBS.get(args[0])
+    if entry is None:
+        import difflib
+
+        near = difflib.get_close_matches(args[0], VERBS, 1)
+        hint = f" Did you mean `dr {near[0]}`?" if near else ""
+        print(f"dr: there is no verb {args[0]!r}.{hint}\n\n{usage()}", file=sys.stderr)
+        return 2
+    from recovery.errors import DrError
+
+    try:
+        code: int = importlib.import_module(entry[0]).main(args[1:])
+    except DrError as error:
+        print(f"dr {args[0]}: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        print(f"dr {args[0]}: stopped by Ctrl-C", file=sys.stderr)
+        return 4
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
