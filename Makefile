@@ -1,0 +1,79 @@
+# make rehearse and make test each set up what they need: a fresh machine with Python >= 3.11 is enough.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The stamps live in the environment they speak of: removing .venv forgets them too.
+BASE := $(VENV)/.stamp-base
+RUNTIME := $(VENV)/.stamp-runtime
+DEV := $(VENV)/.stamp-dev
+NODE := $(VENV)/.stamp-node
+ARGS ?=
+# Own settings of a developer's shell must not reach the tools.
+unexport PYTHONPATH PYTHONHOME
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help rehearse test bench lock clean setup setup-dev
+
+help: ## this overview
+	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+rehearse: $(RUNTIME) $(NODE) ## set up, run the whole story on the local cloud, write out/rehearsal/report.html
+	@$(BIN)/dr rehearse $(ARGS)
+
+test: $(DEV) $(NODE) ## set up, then ruff, mypy --strict, import contracts and pytest
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+bench: $(DEV) $(NODE) ## set up, then print our times as ratios to a peer's in the same run
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+setup: $(RUNTIME) $(NODE) ## what `make rehearse` needs, without running it
+
+setup-dev: $(DEV) $(NODE) ## what `make test` needs, without running it
+
+lock: ## resolve pyproject.toml anew into the two lock files (pinned, hashed, no addresses)
+	@bash .ci/lock
+
+clean: ## remove the environment, caches, local state and reports
+	@if [ -x $(BIN)/dr ]; then $(BIN)/dr local down || true; fi
+	rm -rf $(VENV) .make .dr out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+
+# -- set-up ------------------------------------------------------------------------------------------------
+
+$(BASE):
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14; do \
+	  if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+	  echo "no Python >= 3.11 with venv and pip was found" >&2; \
+	  echo "  why it matters: everything here runs in an environment of its own, made by it" >&2; \
+	  echo "  fix: install one (Debian: apt-get install python3 python3-venv), or: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; \
+	  exit 2; \
+	fi; \
+	[ -x $(BIN)/python ] || "$$found" -m venv $(VENV)
+	@touch $@
+
+$(RUNTIME): requirements.lock pyproject.toml | $(BASE)
+	@echo "installing what the rehearsal needs (once; pinned and hashed)" >&2
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): requirements-dev.lock pyproject.toml | $(BASE)
+	@echo "installing what the tests need (once; pinned and hashed)" >&2
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The Node servers of the local cloud; the module knows where they go and whether they are there already.
+$(NODE): $(wildcard localcloud/data/node/package-lock.json) localcloud/data/node_parts.py | $(BASE)
+	@$(MAKE) --no-print-directory $(if $(wildcard $(DEV)),$(DEV),$(RUNTIME))
+	@$(BIN)/python -m localcloud.data.node_parts
+	@touch $@
