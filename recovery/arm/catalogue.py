@@ -1,8 +1,8 @@
 """The ARM types of the footprint: Pulumi token, ARM type, id template, API version.
 
 API versions are those of pulumi-azure-native 3.29 (each class's docstring, "Uses Azure REST API version …");
-a test holds them against the installed package. `path` is the id below the subscription, with the Pulumi input
-names of its path keys in braces.
+a test holds them against the installed package. `path` is the id below the subscription, with the Pulumi
+input names of its path keys in braces.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class ArmType:
         """The ARM id. KeyError names the missing path key: every resource has explicit names."""
         values = {k: str(inputs[k]) for k in self.path_keys}
         filled = self.path.format(**values)
-        return filled if filled.startswith("/subscriptions/") or self.path.startswith("{scope}") else f"/subscriptions/{subscription}{filled}"
+        if filled.startswith("/subscriptions/") or self.path.startswith("{scope}"):
+            return filled
+        return f"/subscriptions/{subscription}{filled}"
 
 
 def _p(namespace: str, rest: str) -> str:
@@ -45,27 +47,137 @@ _STORAGE = "storageAccounts/{accountName}"
 CATALOGUE: dict[str, ArmType] = {
     row.token: row
     for row in (
-        ArmType("azure-native:resources:ResourceGroup", "Microsoft.Resources/resourceGroups", RG, "2024-03-01"),
-        ArmType("azure-native:network:VirtualNetwork", "Microsoft.Network/virtualNetworks", _p("Microsoft.Network", "virtualNetworks/{virtualNetworkName}"), "2024-05-01"),
-        ArmType("azure-native:network:NetworkSecurityGroup", "Microsoft.Network/networkSecurityGroups", _p("Microsoft.Network", "networkSecurityGroups/{networkSecurityGroupName}"), "2024-05-01"),
-        ArmType("azure-native:network:PublicIPAddress", "Microsoft.Network/publicIPAddresses", _p("Microsoft.Network", "publicIPAddresses/{publicIpAddressName}"), "2024-05-01"),
-        ArmType("azure-native:network:ApplicationGateway", "Microsoft.Network/applicationGateways", _p("Microsoft.Network", "applicationGateways/{applicationGatewayName}"), "2024-05-01"),
-        ArmType("azure-native:compute:VirtualMachineScaleSet", "Microsoft.Compute/virtualMachineScaleSets", _p("Microsoft.Compute", "virtualMachineScaleSets/{vmScaleSetName}"), "2024-11-01"),
-        ArmType("azure-native:cosmosdb:DatabaseAccount", "Microsoft.DocumentDB/databaseAccounts", _p("Microsoft.DocumentDB", _COSMOS), "2025-10-15"),
-        ArmType("azure-native:cosmosdb:SqlResourceSqlDatabase", "Microsoft.DocumentDB/databaseAccounts/sqlDatabases", _p("Microsoft.DocumentDB", _COSMOS + "/sqlDatabases/{databaseName}"), "2025-10-15"),
-        ArmType("azure-native:cosmosdb:SqlResourceSqlContainer", "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers", _p("Microsoft.DocumentDB", _COSMOS + "/sqlDatabases/{databaseName}/containers/{containerName}"), "2025-10-15"),
-        ArmType("azure-native:cosmosdb:SqlResourceSqlRoleAssignment", "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments", _p("Microsoft.DocumentDB", _COSMOS + "/sqlRoleAssignments/{roleAssignmentId}"), "2025-10-15"),
-        ArmType("azure-native:storage:StorageAccount", "Microsoft.Storage/storageAccounts", _p("Microsoft.Storage", _STORAGE), "2024-01-01"),
-        ArmType("azure-native:storage:BlobServiceProperties", "Microsoft.Storage/storageAccounts/blobServices", _p("Microsoft.Storage", _STORAGE + "/blobServices/{blobServicesName}"), "2024-01-01"),
-        ArmType("azure-native:storage:BlobContainer", "Microsoft.Storage/storageAccounts/blobServices/containers", _p("Microsoft.Storage", _STORAGE + "/blobServices/default/containers/{containerName}"), "2024-01-01"),
-        ArmType("azure-native:web:AppServicePlan", "Microsoft.Web/serverfarms", _p("Microsoft.Web", "serverfarms/{name}"), "2025-05-01"),
-        ArmType("azure-native:web:WebApp", "Microsoft.Web/sites", _p("Microsoft.Web", "sites/{name}"), "2025-05-01"),
-        ArmType("azure-native:web:WebAppApplicationSettings", "Microsoft.Web/sites/config", _p("Microsoft.Web", "sites/{name}/config/appsettings"), "2025-05-01"),
-        ArmType("azure-native:eventgrid:SystemTopic", "Microsoft.EventGrid/systemTopics", _p("Microsoft.EventGrid", "systemTopics/{systemTopicName}"), "2025-02-15"),
-        ArmType("azure-native:eventgrid:SystemTopicEventSubscription", "Microsoft.EventGrid/systemTopics/eventSubscriptions", _p("Microsoft.EventGrid", "systemTopics/{systemTopicName}/eventSubscriptions/{eventSubscriptionName}"), "2025-02-15"),
-        ArmType("azure-native:managedidentity:UserAssignedIdentity", "Microsoft.ManagedIdentity/userAssignedIdentities", _p("Microsoft.ManagedIdentity", "userAssignedIdentities/{resourceName}"), "2023-01-31"),
-        ArmType("azure-native:authorization:RoleAssignment", "Microsoft.Authorization/roleAssignments", "{scope}/providers/Microsoft.Authorization/roleAssignments/{roleAssignmentName}", "2022-04-01"),
-        ArmType("azure-native:dns:Zone", "Microsoft.Network/dnsZones", _p("Microsoft.Network", "dnsZones/{zoneName}"), "2023-07-01-preview"),
-        ArmType("azure-native:dns:RecordSet", "Microsoft.Network/dnsZones/{recordType}", _p("Microsoft.Network", "dnsZones/{zoneName}/{recordType}/{relativeRecordSetName}"), "2023-07-01-preview"),
+        ArmType(
+            "azure-native:resources:ResourceGroup", "Microsoft.Resources/resourceGroups", RG, "2024-03-01"
+        ),
+        ArmType(
+            "azure-native:network:VirtualNetwork",
+            "Microsoft.Network/virtualNetworks",
+            _p("Microsoft.Network", "virtualNetworks/{virtualNetworkName}"),
+            "2024-05-01",
+        ),
+        ArmType(
+            "azure-native:network:NetworkSecurityGroup",
+            "Microsoft.Network/networkSecurityGroups",
+            _p("Microsoft.Network", "networkSecurityGroups/{networkSecurityGroupName}"),
+            "2024-05-01",
+        ),
+        ArmType(
+            "azure-native:network:PublicIPAddress",
+            "Microsoft.Network/publicIPAddresses",
+            _p("Microsoft.Network", "publicIPAddresses/{publicIpAddressName}"),
+            "2024-05-01",
+        ),
+        ArmType(
+            "azure-native:network:ApplicationGateway",
+            "Microsoft.Network/applicationGateways",
+            _p("Microsoft.Network", "applicationGateways/{applicationGatewayName}"),
+            "2024-05-01",
+        ),
+        ArmType(
+            "azure-native:compute:VirtualMachineScaleSet",
+            "Microsoft.Compute/virtualMachineScaleSets",
+            _p("Microsoft.Compute", "virtualMachineScaleSets/{vmScaleSetName}"),
+            "2024-11-01",
+        ),
+        ArmType(
+            "azure-native:cosmosdb:DatabaseAccount",
+            "Microsoft.DocumentDB/databaseAccounts",
+            _p("Microsoft.DocumentDB", _COSMOS),
+            "2025-10-15",
+        ),
+        ArmType(
+            "azure-native:cosmosdb:SqlResourceSqlDatabase",
+            "Microsoft.DocumentDB/databaseAccounts/sqlDatabases",
+            _p("Microsoft.DocumentDB", _COSMOS + "/sqlDatabases/{databaseName}"),
+            "2025-10-15",
+        ),
+        ArmType(
+            "azure-native:cosmosdb:SqlResourceSqlContainer",
+            "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers",
+            _p("Microsoft.DocumentDB", _COSMOS + "/sqlDatabases/{databaseName}/containers/{containerName}"),
+            "2025-10-15",
+        ),
+        ArmType(
+            "azure-native:cosmosdb:SqlResourceSqlRoleAssignment",
+            "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments",
+            _p("Microsoft.DocumentDB", _COSMOS + "/sqlRoleAssignments/{roleAssignmentId}"),
+            "2025-10-15",
+        ),
+        ArmType(
+            "azure-native:storage:StorageAccount",
+            "Microsoft.Storage/storageAccounts",
+            _p("Microsoft.Storage", _STORAGE),
+            "2024-01-01",
+        ),
+        ArmType(
+            "azure-native:storage:BlobServiceProperties",
+            "Microsoft.Storage/storageAccounts/blobServices",
+            _p("Microsoft.Storage", _STORAGE + "/blobServices/{blobServicesName}"),
+            "2024-01-01",
+        ),
+        ArmType(
+            "azure-native:storage:BlobContainer",
+            "Microsoft.Storage/storageAccounts/blobServices/containers",
+            _p("Microsoft.Storage", _STORAGE + "/blobServices/default/containers/{containerName}"),
+            "2024-01-01",
+        ),
+        ArmType(
+            "azure-native:web:AppServicePlan",
+            "Microsoft.Web/serverfarms",
+            _p("Microsoft.Web", "serverfarms/{name}"),
+            "2025-05-01",
+        ),
+        ArmType(
+            "azure-native:web:WebApp",
+            "Microsoft.Web/sites",
+            _p("Microsoft.Web", "sites/{name}"),
+            "2025-05-01",
+        ),
+        ArmType(
+            "azure-native:web:WebAppApplicationSettings",
+            "Microsoft.Web/sites/config",
+            _p("Microsoft.Web", "sites/{name}/config/appsettings"),
+            "2025-05-01",
+        ),
+        ArmType(
+            "azure-native:eventgrid:SystemTopic",
+            "Microsoft.EventGrid/systemTopics",
+            _p("Microsoft.EventGrid", "systemTopics/{systemTopicName}"),
+            "2025-02-15",
+        ),
+        ArmType(
+            "azure-native:eventgrid:SystemTopicEventSubscription",
+            "Microsoft.EventGrid/systemTopics/eventSubscriptions",
+            _p(
+                "Microsoft.EventGrid",
+                "systemTopics/{systemTopicName}/eventSubscriptions/{eventSubscriptionName}",
+            ),
+            "2025-02-15",
+        ),
+        ArmType(
+            "azure-native:managedidentity:UserAssignedIdentity",
+            "Microsoft.ManagedIdentity/userAssignedIdentities",
+            _p("Microsoft.ManagedIdentity", "userAssignedIdentities/{resourceName}"),
+            "2023-01-31",
+        ),
+        ArmType(
+            "azure-native:authorization:RoleAssignment",
+            "Microsoft.Authorization/roleAssignments",
+            "{scope}/providers/Microsoft.Authorization/roleAssignments/{roleAssignmentName}",
+            "2022-04-01",
+        ),
+        ArmType(
+            "azure-native:dns:Zone",
+            "Microsoft.Network/dnsZones",
+            _p("Microsoft.Network", "dnsZones/{zoneName}"),
+            "2023-07-01-preview",
+        ),
+        ArmType(
+            "azure-native:dns:RecordSet",
+            "Microsoft.Network/dnsZones/{recordType}",
+            _p("Microsoft.Network", "dnsZones/{zoneName}/{recordType}/{relativeRecordSetName}"),
+            "2023-07-01-preview",
+        ),
     )
-}  # fmt: skip
+}

@@ -1,8 +1,8 @@
 """Values that only the cloud knows, carried through the desired state as text and resolved from live bodies.
 
-A placeholder names the resource and the property it stands for (`recovery.model.PLACEHOLDER`); it may lie inside a
-longer string (a URL with an address in it). Collections are addressed by position (``properties.ipRules.0.value``),
-names with a dot in them cannot be addressed and are not needed.
+A placeholder names the resource and the property it stands for (`recovery.model.PLACEHOLDER`); it may lie
+inside a longer string (a URL with an address in it). Collections are addressed by position
+(``properties.ipRules.0.value``), names with a dot in them cannot be addressed and are not needed.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def references(value: Json) -> Iterator[tuple[str, str]]:
 def resolve(value: Json, lookup: Lookup) -> Json:
     """`value` with every placeholder replaced from live bodies.
 
-    A string that is one placeholder takes the property's own type; a placeholder inside a longer string is put in
-    as text. What cannot be resolved becomes an `Unresolved`, so that nobody mistakes it for a value.
+    A string that is one placeholder takes the property's own type; a placeholder inside a longer string is
+    put in as text. What cannot be resolved becomes an `Unresolved`, so that nobody mistakes it for a value.
     """
     if isinstance(value, str):
         return _text(value, lookup)

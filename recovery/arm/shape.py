@@ -1,10 +1,11 @@
 """Pulumi's flat camelCase inputs and ARM's nested wire bodies, turned into each other.
 
-azure-native flattens every property marked ``x-ms-client-flatten`` in Azure's published specifications: what ARM
-keeps under ``properties`` (of the resource and of its sub-resources) lies one level higher in Pulumi. Some
-properties also have another name on the wire. Both are facts of the specifications (Azure/azure-rest-api-specs);
-the tables below hold those of the footprint's types and the usual neighbours of each. An unknown type follows the
-general rule: ARM's envelope keys stay on top, the rest goes under ``properties``.
+azure-native flattens every property marked ``x-ms-client-flatten`` in Azure's published specifications: what
+ARM keeps under ``properties`` (of the resource and of its sub-resources) lies one level higher in Pulumi.
+Some properties also have another name on the wire. Both are facts of the specifications
+(Azure/azure-rest-api-specs); the tables below hold those of the footprint's types and the usual neighbours of
+each. An unknown type follows the general rule: ARM's envelope keys stay on top, the rest goes under
+``properties``.
 """
 
 from __future__ import annotations
@@ -15,36 +16,42 @@ from dataclasses import dataclass, field
 from recovery.arm.catalogue import CATALOGUE
 from recovery.model import Json
 
-ENVELOPE = frozenset(
-    "id name type location tags sku identity zones kind plan extendedLocation managedBy managedByExtended etag scale "
-    "eTag systemData placement".split()
-)
-"""Keys that ARM knows at the top of a body (common-types v1-v5 of the specifications, plus what compute adds)."""
 
-_ELEMENT_TOP = frozenset("id name type etag zones tags location sku identity extendedLocation".split())
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ENVELOPE = _names(
+    "id name type location tags sku identity zones kind plan extendedLocation managedBy "
+    "managedByExtended etag scale eTag systemData placement"
+)
+"""Keys that ARM knows at the top of a body (common-types of the specifications, plus what compute adds)."""
+
+_ELEMENT_TOP = _names("id name type etag zones tags location sku identity extendedLocation")
 """Keys that a sub-resource keeps outside its ``properties``."""
 
-_NETWORK = frozenset(
-    "subnets delegations applicationGatewayIPConfigurations virtualNetworkPeerings securityRules routes "
-    "authenticationCertificates trustedRootCertificates trustedClientCertificates sslCertificates "
-    "gatewayIPConfigurations frontendIPConfigurations frontendPorts probes backendAddressPools "
-    "backendHttpSettingsCollection backendSettingsCollection httpListeners listeners sslProfiles urlPathMaps pathRules "
-    "requestRoutingRules routingRules rewriteRuleSets redirectConfigurations loadDistributionPolicies "
-    "loadDistributionTargets privateLinkConfigurations ipConfigurations loadBalancingRules inboundNatRules "
-    "inboundNatPools outboundRules privateLinkServiceConnections manualPrivateLinkServiceConnections "
-    "privateDnsZoneConfigs networkSecurityGroup routeTable publicIPAddress".split()
+_NETWORK = _names(
+    "subnets delegations applicationGatewayIPConfigurations virtualNetworkPeerings securityRules "
+    "routes authenticationCertificates trustedRootCertificates trustedClientCertificates "
+    "sslCertificates gatewayIPConfigurations frontendIPConfigurations frontendPorts probes "
+    "backendAddressPools backendHttpSettingsCollection backendSettingsCollection httpListeners "
+    "listeners sslProfiles urlPathMaps pathRules requestRoutingRules routingRules rewriteRuleSets "
+    "redirectConfigurations loadDistributionPolicies loadDistributionTargets "
+    "privateLinkConfigurations ipConfigurations loadBalancingRules inboundNatRules inboundNatPools "
+    "outboundRules privateLinkServiceConnections manualPrivateLinkServiceConnections "
+    "privateDnsZoneConfigs networkSecurityGroup routeTable publicIPAddress"
 )
-_SCALE_SET = frozenset("networkInterfaceConfigurations ipConfigurations publicIPAddressConfiguration extensions".split())
-_EVENTS = frozenset("destination deadLetterDestination deliveryAttributeMappings".split())
+_SCALE_SET = _names("networkInterfaceConfigurations ipConfigurations publicIPAddressConfiguration extensions")
+_EVENTS = _names("destination deadLetterDestination deliveryAttributeMappings")
 
 
 @dataclass(frozen=True)
 class _Shape:
     """wrapped: keys whose value (or each element of it) is a sub-resource with ``properties`` of its own.
 
-    element_top: what such an element keeps outside; per key where it differs. inside: envelope keys that this type
-    keeps under ``properties``. nested: the type is not flattened, its inputs have a ``properties`` of their own.
-    renames: dotted Pulumi path (list positions left out) -> wire name of its last part.
+    element_top: what such an element keeps outside, per key where it differs. inside: envelope keys that this
+    type keeps under ``properties``. nested: the type is not flattened, its inputs have a ``properties`` of
+    their own. renames: dotted Pulumi path (list positions left out) -> wire name of its last part.
     """
 
     wrapped: frozenset[str] = frozenset()
@@ -70,8 +77,9 @@ _STORAGE_NAMES = {
 }
 _DNS_NAMES = {
     "ttl": "TTL", "aRecords": "ARecords", "aaaaRecords": "AAAARecords", "mxRecords": "MXRecords",
-    "nsRecords": "NSRecords", "ptrRecords": "PTRRecords", "srvRecords": "SRVRecords", "txtRecords": "TXTRecords",
-    "cnameRecord": "CNAMERecord", "soaRecord": "SOARecord", "dsRecords": "DSRecords", "tlsaRecords": "TLSARecords",
+    "nsRecords": "NSRecords", "ptrRecords": "PTRRecords", "srvRecords": "SRVRecords",
+    "txtRecords": "TXTRecords", "cnameRecord": "CNAMERecord", "soaRecord": "SOARecord",
+    "dsRecords": "DSRecords", "tlsaRecords": "TLSARecords",
     "naptrRecords": "NAPTRRecords", "soaRecord.minimumTtl": "minimumTTL",
 }  # fmt: skip
 _SKU_INSIDE = _Shape(inside=frozenset({"sku"}))
@@ -110,8 +118,9 @@ def _shape(token: str) -> _Shape:
 def to_body(token: str, inputs: Mapping[str, Json]) -> dict[str, Json]:
     """The ARM PUT body for Pulumi inputs of type `token`.
 
-    Path keys (they are in the id) are dropped, envelope keys stay on top, the rest goes under ``properties``, in
-    sub-resources too; renamed properties get their wire name; ``identity.userAssignedIdentities`` becomes a map.
+    Path keys (they are in the id) are dropped, envelope keys stay on top, the rest goes under ``properties``,
+    in sub-resources too; renamed properties get their wire name; ``identity.userAssignedIdentities`` becomes
+    a map.
     """
     shape = _shape(token)
     row = CATALOGUE.get(token)
@@ -134,7 +143,8 @@ def to_body(token: str, inputs: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def to_outputs(token: str, body: Mapping[str, Json]) -> dict[str, Json]:
-    """Pulumi's flat outputs for an ARM body of type `token`: the inverse of `to_body`, plus what the service filled in.
+    """Pulumi's flat outputs for an ARM body of type `token`: the inverse of `to_body`, plus what the service
+    added.
 
     The identity's map stays a map, as azure-native's outputs have it.
     """
@@ -147,7 +157,7 @@ def to_outputs(token: str, body: Mapping[str, Json]) -> dict[str, Json]:
     properties = body.get("properties")
     if isinstance(properties, Mapping) and not shape.nested:
         for key, value in properties.items():
-            name = back.get(("", key), key)
+            name = back.get(("", str(key)), str(key))
             out.setdefault(name, _from_wire(shape, back, "", key, value))
     return out
 
