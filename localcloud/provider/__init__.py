@@ -1,0 +1,54 @@
+"""azure-native served from Python, for the real Pulumi engine to attach to (``PULUMI_DEBUG_PROVIDERS``).
+
+Speaks the provider protocol on one side and ARM's HTTP on the other: the same two sides as the real plug-in.
+"""
+
+from __future__ import annotations
+
+from concurrent import futures
+from dataclasses import dataclass
+from typing import Any
+
+from clouds.endpoints import Endpoints
+
+
+@dataclass
+class Served:
+    """A provider that is listening. attach: the value for ``PULUMI_DEBUG_PROVIDERS``."""
+
+    port: int
+    server: Any
+
+    @property
+    def attach(self) -> str:
+        """``azure-native:PORT``."""
+        return f"azure-native:{self.port}"
+
+    def stop(self) -> None:
+        """End all calls and close the port."""
+        self.server.stop(grace=None).wait()
+
+
+def start(endpoints: Endpoints, port: int = 0) -> Served:
+    """Serve the provider on loopback (port 0: a free one) against the cloud of `endpoints`."""
+    from clouds.azure.arm import Arm
+    from localcloud.provider.resources import Resources
+    from localcloud.provider.website import BlobWebsite
+
+    return serve(Resources(Arm(endpoints), BlobWebsite(endpoints), endpoints.subscription), port)
+
+
+def serve(resources: Any, port: int = 0) -> Served:
+    """Serve the provider over `resources` (tests bring a store of their own)."""
+    import grpc
+    from pulumi.runtime.proto import provider_pb2_grpc
+
+    from localcloud.provider.service import AzureNative
+
+    limit = 400 * 1024 * 1024  # the engine's own limit for a message
+    options = [("grpc.max_receive_message_length", limit), ("grpc.max_send_message_length", limit)]
+    server = grpc.server(futures.ThreadPoolExecutor(32), options=options)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(AzureNative(resources), server)
+    bound = server.add_insecure_port(f"127.0.0.1:{port}")
+    server.start()
+    return Served(bound, server)

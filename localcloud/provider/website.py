@@ -1,0 +1,61 @@
+"""The static website of a storage account, through the blob service's own door (it is not in ARM).
+
+https://learn.microsoft.com/rest/api/storageservices/set-blob-service-properties
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from clouds.azure.arm import ArmError
+from clouds.endpoints import Endpoints
+from recovery.model import Json
+
+
+class BlobWebsite:
+    """Reads and writes the website through azure-storage-blob."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._endpoints = endpoints
+
+    def read(self, blob_endpoint: str) -> dict[str, Json]:
+        """{enabled, index, error}. Raises ArmError where the door does not answer."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            with self._client(blob_endpoint) as client:
+                site = client.get_service_properties()["static_website"]
+        except AzureError as exc:
+            raise ArmError(0, "DataPlane", f"static website of {blob_endpoint}: {exc}") from exc
+        return {
+            "enabled": bool(site and site.enabled),
+            "index": getattr(site, "index_document", None),
+            "error": getattr(site, "error_document404_path", None),
+        }
+
+    def write(self, blob_endpoint: str, enabled: bool, index: str | None, error: str | None) -> None:
+        """Turn the website on (with its two documents) or off."""
+        from azure.core.exceptions import AzureError
+        from azure.storage.blob import StaticWebsite
+
+        site = StaticWebsite(enabled=enabled, index_document=index, error_document404_path=error)
+        try:
+            with self._client(blob_endpoint) as client:
+                client.set_service_properties(static_website=site)
+        except AzureError as exc:
+            raise ArmError(0, "DataPlane", f"static website of {blob_endpoint}: {exc}") from exc
+
+    def _client(self, blob_endpoint: str) -> Any:
+        from azure.storage.blob import BlobServiceClient
+
+        credential: Any
+        if self._endpoints.storage_key:
+            parts = urlsplit(blob_endpoint)
+            account = parts.path.strip("/") or (parts.hostname or "").split(".")[0]
+            credential = {"account_name": account, "account_key": self._endpoints.storage_key}
+        else:
+            from azure.identity import DefaultAzureCredential
+
+            credential = DefaultAzureCredential()
+        return BlobServiceClient(blob_endpoint, credential=credential, retry_total=3)
