@@ -1,0 +1,87 @@
+"""Child processes of the data plane: started on loopback, waited for, ended with their parent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from recovery.errors import Failed
+
+GRACE_SECONDS = 5.0
+
+
+def free_port() -> int:
+    """A loopback port that was free a moment ago (for servers that cannot report the one they were given)."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listen() -> socket.socket:
+    """A listening loopback socket: callers may connect before anything accepts."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(256)
+    sock.setblocking(False)
+    return sock
+
+
+async def start(
+    command: Sequence[str], log: Path, environment: Mapping[str, str], *, cwd: Path | None = None, pipe: bool = False
+) -> asyncio.subprocess.Process:
+    """Start `command` with its stdin held open (children leave when it closes) and its words in `log`.
+
+    pipe: stdout is a pipe for the caller instead of the log.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE if pipe else out,
+            stderr=out,
+            env=dict(environment),
+            cwd=cwd,
+            limit=1 << 24,
+        )
+
+
+async def listening(process: asyncio.subprocess.Process, port: int, what: str, log: Path, limit: float = 60.0) -> None:
+    """Wait until `process` accepts on `port`. Raises Failed with the log's end when it does not."""
+    try:
+        async with asyncio.timeout(limit):
+            while process.returncode is None:
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
+                    return
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        pass
+    said = log.read_text(errors="replace")[-800:] if log.is_file() else ""
+    raise Failed(
+        f"{what} did not start on port {port} ({'still running' if process.returncode is None else f'exit {process.returncode}'}): {said}",
+        "the local cloud cannot work without it",
+        "dr local up    (again; the full log is " + str(log) + ")",
+        retry=True,
+    )
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Close its stdin and ask it to go; kill it when it does not within the grace period."""
+    if process.returncode is None:
+        if process.stdin:
+            process.stdin.close()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
