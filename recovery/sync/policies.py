@@ -1,0 +1,128 @@
+"""What is done about a verdict of the march, as small objects; when deletions may happen (SYNC-1, SYNC-2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from recovery.sync.march import Line, Sign, Tally
+
+MAX_DELETE_PERCENT = 10
+"""Default of --max-delete, in percent of the target's listing."""
+
+HELD_KEYS = 250_000
+"""Deletions held in memory until the march has ended, at most (some 30 MB). More in one run is refused."""
+
+
+class Act(StrEnum):
+    """What the sync does about one key."""
+
+    KEEP = "keep"
+    COPY = "copy"
+    DELETE = "delete"
+    REPORT = "report"  # touch nothing, tell a person
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a flow does about `*` and `-`. `+` is always copied, `=` always kept, `!` always reported.
+
+    replace: may a changed object in the target be overwritten. delete: may an obsolete one be deleted.
+    """
+
+    name: str
+    replace: bool
+    delete: bool
+
+    def act(self, line: Line) -> Act:
+        """The act for one verdict. A write never goes over a newer one, whatever the policy."""
+        match line.sign:
+            case Sign.SAME:
+                return Act.KEEP
+            case Sign.ADDED:
+                return Act.COPY
+            case Sign.CHANGED:
+                return Act.REPORT if not self.replace or overtaken(line) else Act.COPY
+            case Sign.EXTRA:
+                return Act.DELETE if self.delete else Act.KEEP
+            case Sign.ERROR:
+                return Act.REPORT
+
+
+SITE = Policy("replace changed, delete obsolete", replace=True, delete=True)  # SYNC-1
+UPLOADS = Policy("replace changed, never delete", replace=True, delete=False)  # SYNC-2
+ADD_ONLY = Policy("add only", replace=False, delete=False)
+
+
+def overtaken(line: Line) -> bool:
+    """True when the target already holds a *later* write of the source than the one at hand (a late run)."""
+    if line.source is None or line.target is None:
+        return False
+    ours, theirs = line.source.written, line.target.written
+    return ours is not None and theirs is not None and theirs > ours
+
+
+@dataclass(frozen=True)
+class Release:
+    """The deletions that may happen now: all or none. refused: why none may, "" when they may."""
+
+    keys: tuple[str, ...]
+    refused: str = ""
+
+
+class Deletions:
+    """Holds deletions back until the march has ended, then releases all of them or none.
+
+    They wait because `-` is certain only once both listings were read to the end in order, because any error
+    of the run forbids them, and because the limit is a share of the whole target.
+    """
+
+    def __init__(self, max_delete: int = MAX_DELETE_PERCENT, held: int = HELD_KEYS) -> None:
+        if not 0 <= max_delete <= 100:
+            raise ValueError(f"--max-delete is a percentage from 0 to 100, not {max_delete}")
+        self._percent = max_delete
+        self._held = held
+        self._keys: list[str] = []
+        self._wanted = 0
+
+    def hold(self, line: Line) -> None:
+        """Note one key that is to be deleted."""
+        self._wanted += 1
+        if self._wanted <= self._held:
+            self._keys.append(line.key)
+        else:
+            self._keys.clear()
+
+    def release(self, tally: Tally, *, errors: int) -> Release:
+        """The deletions of a finished march. errors: all else that went wrong in the run."""
+        wrong = errors + tally.errors
+        if not self._wanted:
+            return Release(())
+        if wrong:
+            return Release((), f"not deleting {self._wanted} obsolete objects, as there were {wrong} errors")
+        if not tally.source_keys:
+            return Release((), f"not deleting {self._wanted} objects: the source's listing is empty")
+        if self._wanted * 100 > self._percent * tally.target_keys:
+            share = 100 * self._wanted / tally.target_keys
+            return Release(
+                (),
+                f"not deleting {self._wanted} of {tally.target_keys} objects ({share:.1f} %): "
+                f"more than --max-delete {self._percent}",
+            )
+        if self._wanted > self._held:
+            return Release((), f"not deleting {self._wanted} objects: more than {self._held} in one run")
+        return Release(tuple(self._keys))
+
+
+def acts(
+    lines: Iterable[Line], policy: Policy, tally: Tally, deletions: Deletions
+) -> Iterator[tuple[Act, Line]]:
+    """Walk a march under a policy: count each line, hold deletions back, pass the rest on as it comes."""
+    for line in lines:
+        tally.add(line)
+        act = policy.act(line)
+        if act is Act.DELETE:
+            deletions.hold(line)
+        else:
+            yield act, line
