@@ -1,0 +1,100 @@
+"""ReturnGate: may traffic go back? Yes when it is not on Azure, or when the primary has proved that it
+answers.
+
+Nothing here needs the primary's cloud: its public addresses are asked as the public would ask them (BACK-3).
+The proof that the reverse sync has brought everything back (BACK-2) belongs here too and comes with the sync:
+see `_proofs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from clouds.gates.edge import read_gateway, read_records
+from clouds.gates.world import POLL_SECONDS, World
+from clouds.http_probe import Question, probe_all
+from recovery.errors import Stopped
+from recovery.gates import CLEAR, ON_AZURE, Seen, return_refusal, return_verdict
+from recovery.model import Json
+
+KIND = "ReturnGate"
+TIMEOUT_SECONDS = 120.0
+CONSECUTIVE = 3
+PROBE_SECONDS = 2.0
+"""Real seconds for one probe: it crosses the Internet (or loopback), which no scale makes faster."""
+
+
+def _side(props: Mapping[str, Json], world: World) -> Seen:
+    gateway, reason = read_gateway(world.arm, str(props.get("gatewayPublicIpId", "")))
+    records = read_records(world.arm, str(props.get("zoneId", "")), props.get("records") or [])
+    return return_verdict(records, gateway, reason)
+
+
+def observe(props: Mapping[str, Json], world: World) -> dict[str, Json]:
+    """observed: clear / on-azure / unknown."""
+    seen = _side(props, world)
+    return {"observed": seen.observed, "detail": seen.detail}
+
+
+def differs(old: Mapping[str, Json], new: Mapping[str, Json]) -> bool:
+    """Traffic on Azure always differs from `clear`, so the primary is probed at the moment of the switch."""
+    want = new.get("want", CLEAR)
+    return bool(want != "any" and old.get("observed") != want)
+
+
+def _questions(props: Mapping[str, Json]) -> list[Question]:
+    return [
+        Question(str(address), str(host.get("host", "")), str(host.get("path", "/")))
+        for address in props.get("primaryAddresses") or []
+        for host in props.get("primaryHosts") or []
+    ]
+
+
+def _proofs(props: Mapping[str, Json], world: World) -> None:
+    """Seam: the journal must hold a reverse-sync proof newer than the cutover (BACK-2). Raises Stopped
+    without one.
+
+    Until the sync exists there is no journal to ask, and the data written during a contingency is brought
+    back by hand; `dr rollback` is where that order is kept.
+    """
+
+
+def bring_about(props: Mapping[str, Json], world: World) -> dict[str, Json]:
+    """Pass at once when traffic is elsewhere; else the primary must answer 200, all of it, so many times
+    running."""
+    side = _side(props, world)
+    world.log.write(KIND, "observed", side.detail, observed=side.observed)
+    if side.observed == CLEAR:
+        world.log.write(KIND, "passed", "traffic is not on Azure")
+        return {"observed": CLEAR}
+    if side.observed != ON_AZURE:
+        world.log.write(KIND, "refused", side.detail)
+        raise Stopped(
+            f"it cannot be seen where the traffic points: {side.detail}",
+            "traffic may be on Azure, and moving it blindly could take the site down. Nothing was changed",
+            "dr status    (then run the same command again)",
+            retry=True,
+        )
+    questions = _questions(props)
+    need = max(1, int(props.get("consecutive", CONSECUTIVE)))
+    limit = world.limit(float(props.get("timeoutSeconds", TIMEOUT_SECONDS)))
+    started = world.clock()
+    running, said = 0, "no address of the primary is configured"
+    while questions:
+        answers = probe_all(questions, world.endpoints, PROBE_SECONDS)
+        bad = [str(a) for a in answers if not a.ok]
+        running = 0 if bad else running + 1
+        good = f"all {len(answers)} answered 200, {running} of {need} times running"
+        said = "; ".join(bad) if bad else good
+        waited = world.clock() - started
+        if running >= need:
+            _proofs(props, world)
+            world.log.write(KIND, "passed", said, waited=round(waited, 3))
+            return {"observed": ON_AZURE}
+        if waited >= limit:
+            break
+        world.log.write(KIND, "waiting", said, waited=round(waited, 3))
+        world.pause(POLL_SECONDS)
+    waited = world.clock() - started
+    world.log.write(KIND, "refused", said, waited=round(waited, 3))
+    raise return_refusal(said, need, waited)
