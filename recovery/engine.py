@@ -1,7 +1,7 @@
 """What an engine is: something that can say what it would change, and change it. Two implement it.
 
-``clouds/pulumi_engine.py`` runs the real CLI, ``clouds/direct_engine.py`` goes to ARM without one. Both answer
-with the same `Plan` and end in the same live state.
+``clouds/pulumi_engine.py`` runs the real CLI, ``clouds/direct_engine.py`` goes to ARM without one. Both
+answer with the same `Plan` and end in the same live state.
 """
 
 from __future__ import annotations
