@@ -88,7 +88,7 @@ def check_throughput(now: Throughput, want: int, kind: str, *, slow_allowed: boo
     if want < floor:
         raise Stopped(
             f"{want} RU/s is below the container's floor of {floor} RU/s (now {now.throughput})",
-            "the floor rises with the data stored and with the highest value ever set; the service would refuse",
+            "the floor rises with the data stored and the highest value ever set; the service would refuse",
             f"set the standby throughput to at least {floor} in Pulumi.yaml, then run the same command again",
         )
     if now.instant_max is not None and want > now.instant_max and want > now.throughput and not slow_allowed:

@@ -76,7 +76,7 @@ class Holder:
         texts = {str(k).lower(): unquote(v) for k, v in metadata.items()}
         known = {k: texts[k] for k in cls.__dataclass_fields__ if k in texts and k not in ("pid", "leased")}
         pid = texts.get("pid", "0")
-        return replace(cls(leased=leased, pid=int(pid) if pid.isdigit() else 0), **known)
+        return cls(**known, leased=leased, pid=int(pid) if pid.isdigit() else 0)
 
     @property
     def here(self) -> bool:
@@ -107,8 +107,8 @@ def process_started(pid: int) -> str | None:
         boot = Path("/proc/sys/kernel/random/boot_id")
         prefix = boot.read_text().strip()[:8] if boot.exists() else ""
         return None if fields[0] in ("Z", "X") else f"{prefix}-{fields[19]}"
-    done = subprocess.run(
-        ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    done = subprocess.run(  # noqa: S603 (a fixed program and a number)
+        ["/bin/ps", "-o", "lstart=", "-p", str(int(pid))], capture_output=True, text=True, check=False
     )
     return done.stdout.strip() or None
 
@@ -221,7 +221,9 @@ class Lease:
                 self._lease.renew(timeout=max(1, int(self.renew_every)))
             except HttpResponseError as error:
                 if error.status_code in (404, 409, 412):
-                    return self._lose(f"the service says {error.error_code or error.status_code}")
+                    return self._lose(
+                        f"the service says {getattr(error, 'error_code', None) or error.status_code}"
+                    )
                 pause = self._after_failure(error)
             except AzureError as error:
                 pause = self._after_failure(error)
