@@ -1,0 +1,96 @@
+"""The Cosmos `id` of a DynamoDB key: legal for any key, injective, and readable for ordinary ones (SYNC-3).
+
+| part of the key | in the id |
+|---|---|
+| S | its text; all but ASCII letters, digits, ``-``, ``_`` and inner ``.`` as ``~`` + two hex digits a byte |
+| N | ``=`` + its shortest decimal form, so that 1, 1.0 and 1E0, one key to DynamoDB, are one id |
+| B | ``*`` + URL-safe Base64 without padding |
+| both keys | joined by ``:`` |
+| more than 1023 bytes | ``~h`` + the SHA-256 of the above in hex |
+
+So chunk 0 of image ``cat-7.jpg`` is ``cat-7.jpg:=0``. Whoever writes a document in Azure gives it this id too,
+else the next sync would add a second document for the same key. ASCII alone, because the service's own
+connectors have had faults with other ids (https://learn.microsoft.com/azure/cosmos-db/concepts-limits).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MAX_ID_BYTES = 1023
+_ORDINARY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+_KEEP = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
+_DECIMAL = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,6}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The table's key attributes; sort None for a table without one. image-app: ``Keys("imageId", "chunkIndex")``."""
+
+    partition: str
+    sort: str | None = None
+
+
+def document_id(item: Mapping[str, Mapping[str, Any]], keys: Keys) -> str:
+    """The id for an item (or for its key alone). KeyError or ValueError where the item has no such key."""
+    if keys.sort is None:
+        whole = part(item[keys.partition])
+    else:
+        whole = f"{part(item[keys.partition])}:{part(item[keys.sort])}"
+    if len(whole) > MAX_ID_BYTES:
+        return "~h" + hashlib.sha256(whole.encode()).hexdigest()
+    return whole
+
+
+def part(typed: Mapping[str, Any]) -> str:
+    """One key value, encoded. No two values of any types share an encoding, but equal numbers."""
+    [(tag, raw)] = typed.items()
+    if raw.__class__ is not str or tag not in ("S", "N", "B"):
+        raise ValueError(f"a key is S, N or B, not {tag}")
+    if tag == "S":
+        if _ORDINARY.fullmatch(raw):
+            return str(raw)
+        return _escaped(raw) or "~e"
+    if tag == "N":
+        return "=" + _escaped(shortest(raw))
+    try:
+        content = base64.b64decode(raw, validate=True)
+    except ValueError as exc:
+        raise ValueError("a B key is not Base64") from exc
+    return "*" + base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def shortest(text: str) -> str:
+    """A number's text in the one form all its spellings share: digits without outer zeros, and an exponent
+    where there is one (``1200`` -> ``1200``, ``1.20E3`` -> ``1200``, ``1E30`` -> ``1E30``). Other text is kept."""
+    found = _DECIMAL.fullmatch(text)
+    if found is None or not (found[2] or found[3]):
+        return text
+    sign, whole, fraction, exponent = found[1], found[2], found[3] or "", int(found[4] or 0)
+    digits = (whole + fraction).lstrip("0")
+    if not digits:
+        return "0"
+    stripped = digits.rstrip("0")
+    power = exponent - len(fraction) + len(digits) - len(stripped)
+    minus = "-" if sign == "-" else ""
+    if power >= 0 and len(stripped) + power <= 21:
+        return minus + stripped + "0" * power
+    if -21 <= power < 0:
+        padded = stripped.rjust(-power + 1, "0")
+        return f"{minus}{padded[:power]}.{padded[power:]}"
+    return f"{minus}{stripped}E{power}"
+
+
+def scalar(typed: Mapping[str, Any]) -> str:
+    """A partition value that has no JSON form of its own, as the text that Cosmos partitions by."""
+    return part(typed)
+
+
+def _escaped(text: str) -> str:
+    out = "".join(chr(byte) if byte in _KEEP else f"~{byte:02X}" for byte in text.encode())
+    return "~2E" + out[1:] if out.startswith(".") else out  # "." and ".." mean something in a URL
