@@ -38,6 +38,7 @@ class Endpoints:
     edge: public address -> "host:port" that really answers for it (empty against Azure: addresses are dialled).
     control_url: the local cloud's own control API (None against Azure).
     storage_key / cosmos_key: the emulators' keys (None against Azure: identities only).
+    aws_url: one endpoint for all AWS services (None: AWS's own).
     """
 
     name: str = "azure"
@@ -52,6 +53,7 @@ class Endpoints:
     control_url: str | None = None
     storage_key: str | None = None
     cosmos_key: str | None = None
+    aws_url: str | None = None
 
     def dial(self, address: str, port: int) -> tuple[str, int]:
         """Where to connect for a public address: itself, or the local server that stands for it."""

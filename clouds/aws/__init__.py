@@ -1,0 +1,1 @@
+"""AWS through boto3: S3, DynamoDB, CloudWatch. One service a file."""

@@ -1,0 +1,179 @@
+"""One S3 bucket as a Store: listed by boto3, read and written by presigned URLs signed just before use.
+
+Presigned URLs die with the session that signed them (docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html),
+so none is kept: each request signs its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+
+from clouds.objects.http import blocks, failure, session
+from clouds.objects.model import BLOCK, ChangedError, Guard, ObjectError, Source
+from recovery.sync.evidence import Fingerprint, hex_of_base64
+from recovery.sync.headers import SOURCE_ETAG, SOURCE_MD5, SOURCE_WRITTEN, Headers
+from recovery.sync.march import Entry
+
+URL_SECONDS = 900
+_PREFIX = "x-amz-meta-"
+
+
+class S3Store:
+    """A bucket. client: boto3's S3 client; connections: requests at once."""
+
+    def __init__(self, client: Any, bucket: str, *, connections: int = 32) -> None:
+        self.name = f"s3://{bucket}"
+        self._client, self._bucket = client, bucket
+        self._session: aiohttp.ClientSession | None = None
+        self._connections = connections
+
+    def listing(self, prefix: str = "") -> Iterator[Entry]:
+        """All objects. A listing's ETag may or may not be an MD5: it is passed on as what it is."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+        try:
+            for page in pages:
+                for item in page.get("Contents", []):
+                    print_ = Fingerprint(item["Size"], item["ETag"].strip('"'))
+                    yield Entry(item["Key"], print_, item["LastModified"].timestamp())
+        except (BotoCoreError, ClientError) as exc:
+            raise ObjectError("", f"{self.name} cannot be listed: {exc}", retry=True) from exc
+
+    def presign(self, key: str, method: str = "get_object", **params: Any) -> str:
+        """A URL that is good for this one request, for 15 minutes at most."""
+        url: str = self._client.generate_presigned_url(
+            method, Params={"Bucket": self._bucket, "Key": key, **params}, ExpiresIn=URL_SECONDS
+        )
+        return url
+
+    async def open(self, key: str, etag: str) -> Source:
+        """GET with If-Match: a source that changed since it was listed is not read."""
+        wanted = {"If-Match": f'"{etag}"'} if etag else {}
+        try:
+            response = await self._http().get(self.presign(key), headers=wanted)
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            raise ObjectError(key, f"S3 GET: {exc!r}", retry=True) from exc
+        if response.status in (404, 412):
+            response.release()
+            raise ChangedError(key, "the source changed after it was listed")
+        if response.status != 200:
+            raise await failure(key, "S3 GET", response)
+        return _source(key, response)
+
+    async def write(self, source: Source, guard: Guard) -> str:
+        """PutObject with Content-MD5 up to one block; a multipart upload above, completed under the same guard."""
+        first = await anext(source.body, b"")
+        if source.size <= BLOCK:
+            return await self._put(source, first, guard)
+        return await self._multipart(source, first, guard)
+
+    async def delete(self, key: str, etag: str) -> None:
+        """DeleteObject with If-Match on the listed version."""
+        await asyncio.to_thread(self._client.delete_object, Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"')
+
+    async def close(self) -> None:
+        """Close the pool."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _http(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = session(self._connections)
+        return self._session
+
+    async def _put(self, source: Source, data: bytes, guard: Guard) -> str:
+        md5 = hashlib.md5(data, usedforsecurity=False)
+        params = {
+            **_params(source),
+            "ContentMD5": base64.b64encode(md5.digest()).decode(),
+            **_condition(guard),
+        }
+        params["Metadata"][SOURCE_MD5] = md5.hexdigest()
+        await self._call(
+            source.key, self._client.put_object, Bucket=self._bucket, Key=source.key, Body=data, **params
+        )
+        return md5.hexdigest()
+
+    async def _multipart(self, source: Source, first: bytes, guard: Guard) -> str:
+        whole = hashlib.md5(usedforsecurity=False)
+        place = {"Bucket": self._bucket, "Key": source.key}
+        begun = await self._call(source.key, self._client.create_multipart_upload, **place, **_params(source))
+        upload, parts = begun["UploadId"], []
+        try:
+            data, number = first, 1
+            while data:
+                whole.update(data)
+                md5 = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+                done = await self._call(
+                    source.key, self._client.upload_part, **place,
+                    UploadId=upload, PartNumber=number, Body=data, ContentMD5=md5,
+                )  # fmt: skip
+                parts.append({"ETag": done["ETag"], "PartNumber": number})
+                data, number = await anext(source.body, b""), number + 1
+            await self._call(
+                source.key, self._client.complete_multipart_upload, **place,
+                UploadId=upload, MultipartUpload={"Parts": parts}, **_condition(guard),
+            )  # fmt: skip
+        except BaseException:  # also a cancelled task: an upload left open is billed until it is aborted
+            await asyncio.shield(
+                asyncio.to_thread(self._client.abort_multipart_upload, **place, UploadId=upload)
+            )
+            raise
+        return whole.hexdigest()
+
+    async def _call(self, key: str, method: Any, **arguments: Any) -> Any:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return await asyncio.to_thread(method, **arguments)
+        except ClientError as exc:
+            status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            code = exc.response.get("Error", {}).get("Code", "")
+            if status in (409, 412):
+                raise ChangedError(key, "the target changed after it was listed") from exc
+            raise ObjectError(
+                key, f"S3 {status} {code}", retry=status in (429, 500, 503), status=status
+            ) from exc
+        except BotoCoreError as exc:
+            raise ObjectError(key, f"S3: {type(exc).__name__}", retry=True) from exc
+
+
+def _source(key: str, response: aiohttp.ClientResponse) -> Source:
+    from email.utils import parsedate_to_datetime
+
+    got = response.headers
+    size = int(got["Content-Length"])
+    raw = {k[len(_PREFIX) :].lower(): v for k, v in got.items() if k.lower().startswith(_PREFIX)}
+    headers = Headers(
+        content_type=got.get("Content-Type", ""), cache_control=got.get("Cache-Control", ""),
+        content_encoding=got.get("Content-Encoding", ""), content_language=got.get("Content-Language", ""),
+        content_disposition=got.get("Content-Disposition", ""),
+        metadata={k: v for k, v in raw.items() if not k.startswith("standby0")},
+    )  # fmt: skip
+    written = float(raw.get(SOURCE_WRITTEN) or parsedate_to_datetime(got["Last-Modified"]).timestamp())
+    etag = got.get("ETag", "").strip('"')
+    sha256 = hex_of_base64(got.get("x-amz-checksum-sha256", ""))
+    return Source(
+        key, size, etag, written, headers, blocks(response, key, size), {"sha256": sha256} if sha256 else {}
+    )
+
+
+def _params(source: Source) -> dict[str, Any]:
+    h = source.headers
+    named = {
+        "ContentType": h.content_type, "CacheControl": h.cache_control, "ContentEncoding": h.content_encoding,
+        "ContentLanguage": h.content_language, "ContentDisposition": h.content_disposition,
+    }  # fmt: skip
+    ours = {SOURCE_ETAG: source.etag, SOURCE_WRITTEN: f"{source.written:.6f}"}
+    return {**{k: v for k, v in named.items() if v}, "Metadata": {**h.metadata, **ours}}
+
+
+def _condition(guard: Guard) -> dict[str, str]:
+    return {"IfNoneMatch": "*"} if guard.etag is None else {"IfMatch": f'"{guard.etag}"'}
