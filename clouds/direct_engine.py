@@ -1,0 +1,132 @@
+"""The break-glass engine: no CLI, no state, no provider plugin (recovery.engine.Engine).
+
+Pulumi's state backend, CI and service may all live in the cloud that failed. This engine needs the desired
+state (from the program, or from the cache of an earlier run), Resource Manager, and the same gates.
+
+It needs no stamp check: the program's guard keeps a stack whose *checkpoint* does not know the footprint from
+creating it anew, and here there is no checkpoint; what exists is read from the cloud in every run. What the
+guard protects from, a create in the middle of a failover, the safety gate refuses just the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from clouds.azure.arm import Arm
+from clouds.direct.applying import Run
+from clouds.direct.planning import Picture, plan_steps, unmanaged_steps
+from clouds.endpoints import Endpoints, load
+from recovery.engine import DIALS_ONLY, Event
+from recovery.model import Action, Desired, Json, Plan, Step
+from recovery.safety import check
+
+
+class LiveCloud:
+    """ARM for a run: fresh reads go the way the drift check reads, so both see the same body."""
+
+    def __init__(self, arm: Arm) -> None:
+        self.arm = arm
+
+    def fresh(self, resource: Desired) -> dict[str, Json] | None:
+        """The live body now, None when it is gone. Raises Unobserved."""
+        from clouds.azure.live import read_live
+        from recovery.errors import Unobserved
+
+        live = read_live(self.arm, [resource])
+        reason = live.unknown.get(resource.id.lower()) or live.unknown.get(resource.id)
+        if reason:
+            raise Unobserved(
+                f"{resource.id} could not be read again before it was changed: {reason}",
+                "what nobody declared would be overwritten by a guess",
+                "run the same command again: it goes on where this one stopped",
+                retry=True,
+            )
+        found = live.bodies.get(resource.id.lower())
+        return None if found is None else dict(found)
+
+    def put(self, id: str, body: dict[str, Json], api_version: str) -> dict[str, Json]:
+        """PUT, waited for."""
+        return self.arm.put(id, body, api_version)
+
+    def delete(self, id: str, api_version: str) -> None:
+        """DELETE, waited for."""
+        self.arm.delete(id, api_version)
+
+
+class DirectEngine:
+    """Preview and up through Resource Manager alone. before_change: raises to stop (`Lease.check`)."""
+
+    name = "direct"
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        endpoints: Endpoints | None = None,
+        before_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.root = root
+        self.environ = environ
+        self.endpoints = endpoints or load(environ)
+        self.before_change = before_change
+        self._arm: Arm | None = None
+
+    @property
+    def arm(self) -> Arm:
+        """One client for the engine's life."""
+        if self._arm is None:
+            self._arm = Arm(self.endpoints)
+        return self._arm
+
+    def look(self, stack: str) -> Picture:
+        """Desired and live, now. Raises BadInput, Failed, Unobserved."""
+        from clouds.azure.live import read_live
+        from clouds.program import desired
+
+        wanted = list(desired(self.root, stack, self.environ))
+        azure = [d for d in wanted if d.type.startswith("azure-native:")]
+        live = read_live(self.arm, azure)
+        bodies = {id.lower(): dict(body) for id, body in live.bodies.items()}
+        unknown = {id.lower(): reason for id, reason in live.unknown.items()}
+        return Picture(wanted, bodies, unknown, [dict(b) for b in live.unmanaged])
+
+    def preview(self, stack: str, exclude: Sequence[str] = ()) -> Plan:
+        """What an up would change. Deletes never stand in it: what nobody declares is the drift check's to
+        report."""
+        return Plan(stack, self.name, tuple(plan_steps(self.look(stack), exclude)))
+
+    def up(
+        self,
+        stack: str,
+        *,
+        exclude: Sequence[str] = (),
+        allow: frozenset[Action] = DIALS_ONLY,
+        on_event: Callable[[Event], None],
+    ) -> Plan:
+        """Plan, pass the safety gate, change; returns the plan that was carried out.
+
+        With Action.DELETE in `allow`, also deletes what lies in the footprint and is declared nowhere.
+        Replacing is refused whatever is allowed. An interrupted up can simply be run again.
+        """
+        return self.apply(stack, exclude=exclude, allow=allow, on_event=on_event)
+
+    def apply(
+        self,
+        stack: str,
+        *,
+        exclude: Sequence[str] = (),
+        allow: frozenset[Action] = DIALS_ONLY,
+        on_event: Callable[[Event], None],
+    ) -> Plan:
+        """As `up`: without a checkpoint the plan is always made from what is there now."""
+        picture = self.look(stack)
+        steps: list[Step] = plan_steps(picture, exclude)
+        if Action.DELETE in allow:
+            steps += unmanaged_steps(picture)
+        plan = Plan(stack, self.name, tuple(steps))
+        check(plan, allow - {Action.REPLACE})
+        Run(picture, steps, LiveCloud(self.arm), on_event, self.before_change, exclude).go()
+        return plan
