@@ -1,16 +1,13 @@
-"""Child processes of the data plane: started on loopback, waited for, ended with their parent."""
+"""Loopback ports and sockets for the data plane's servers, and waiting until a server answers."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recovery.errors import Failed
-
-GRACE_SECONDS = 5.0
 
 
 def free_port() -> int:
@@ -28,26 +25,6 @@ def listen() -> socket.socket:
     sock.listen(256)
     sock.setblocking(False)
     return sock
-
-
-async def start(
-    command: Sequence[str], log: Path, environment: Mapping[str, str], *, cwd: Path | None = None, pipe: bool = False
-) -> asyncio.subprocess.Process:
-    """Start `command` with its stdin held open (children leave when it closes) and its words in `log`.
-
-    pipe: stdout is a pipe for the caller instead of the log.
-    """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as out:
-        return await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE if pipe else out,
-            stderr=out,
-            env=dict(environment),
-            cwd=cwd,
-            limit=1 << 24,
-        )
 
 
 async def listening(process: asyncio.subprocess.Process, port: int, what: str, log: Path, limit: float = 60.0) -> None:
@@ -69,19 +46,3 @@ async def listening(process: asyncio.subprocess.Process, port: int, what: str, l
         "dr local up    (again; the full log is " + str(log) + ")",
         retry=True,
     )
-
-
-async def end(process: asyncio.subprocess.Process) -> None:
-    """Close its stdin and ask it to go; kill it when it does not within the grace period."""
-    if process.returncode is None:
-        if process.stdin:
-            process.stdin.close()
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            async with asyncio.timeout(GRACE_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
