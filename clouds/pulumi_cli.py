@@ -221,9 +221,16 @@ _KNOWN: tuple[tuple[str, Callable[[str], DrError]], ...] = (
 
 
 def _last_words(said: str) -> str:
+    """The line that says most: the exception at the end of a traceback, else the last error."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line for line in lines if line not in _EMPTY_WORDS] or lines
     errors = [line for line in lines if line.startswith("error:")]
+    if any(line.startswith("Traceback") for line in lines):
+        errors = []
     return (errors or lines or ["it said nothing"])[-1][:400]
+
+
+_EMPTY_WORDS = frozenset({"error: update failed", "error: preview failed", "update failed", "preview failed"})
 
 
 def json_lines(lines: Sequence[str]) -> Iterator[Mapping[str, Json]]:

@@ -45,9 +45,10 @@ def _step(raw: Mapping[str, Json]) -> Step | None:
     type_, name = type_and_name(urn)
     if action is None or type_.startswith(_OWN):
         return None
-    state = raw.get("newState") or raw.get("new") or raw.get("oldState") or raw.get("old") or {}
+    states = [raw.get(key) or {} for key in ("newState", "new", "oldState", "old")]
+    id_ = next((str(s["id"]) for s in states if s.get("id")), urn)
     paths = tuple(sorted(raw.get("detailedDiff") or raw.get("diffReasons") or ()))
-    return Step(action, str(state.get("id") or urn), type_, name, paths)
+    return Step(action, id_, type_, name, paths)
 
 
 def type_and_name(urn: str) -> tuple[str, str]:
