@@ -1,0 +1,165 @@
+"""`dr local up|down|status`: a local cloud that stays up in the background, and the environment that reaches it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recovery.errors import BadInput, Failed, Unobserved
+from recovery.exit_codes import ExitCode
+from recovery.model import Json
+from scripts.command import run
+
+State = Annotated[Path | None, typer.Option(help="State folder; default: `local` in DR_HOME (.dr).")]
+USAGE = """Usage: dr local up|down|status [OPTIONS]
+
+  up      start a local cloud in the background; prints its environment as shell assignments
+  down    stop it and everything it started
+  status  say what runs
+
+Examples:
+  dr local up > .dr/local.env && set -a && . .dr/local.env
+  dr local up --scale 30 --state /tmp/cloud
+  dr local status
+  dr local down"""
+
+
+def _folder(state: Path | None) -> Path:
+    return (state or Path(os.environ.get("DR_HOME") or ".dr") / "local").absolute()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def assignments(environment: dict[str, str]) -> str:
+    """Shell assignments, sorted, quoted: `set -a; . FILE` takes them."""
+    return "\n".join(f"{name}={shlex.quote(value)}" for name, value in sorted(environment.items()))
+
+
+def up(
+    scale: Annotated[float, typer.Option(help="Simulated seconds of slow operations per real second.")] = 60.0,
+    state: State = None,
+) -> int:
+    """Start the local cloud and print its environment (stdout: assignments only)."""
+    if not 0 < scale <= 3600:
+        raise BadInput(f"the scale must be above 0 and at most 3600 (found {scale:g})", "nothing was started", "dr local up --scale 60")  # fmt: skip
+    folder = _folder(state)
+    if _ask(folder) is not None:
+        raise BadInput(
+            f"a local cloud is already up in {folder}",
+            "two clouds on one state folder would overwrite each other",
+            f"dr local down --state {folder}    (or give this one another --state)",
+        )
+    import localcloud
+
+    began = time.monotonic()
+    cloud = localcloud.start(folder, scale)
+    environment = {str(k): str(v) for k, v in cloud.environment.items()}
+    print(assignments(environment))
+    _say(f"the local cloud is up after {time.monotonic() - began:.1f} s, at 1/{scale:g} of real durations; state in {folder}")
+    _say(f"stop it with: dr local down{f' --state {folder}' if state else ''}")
+    return ExitCode.CLEAN
+
+
+def down(
+    state: State = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Remove the state folder too.")] = False,
+) -> int:
+    """Stop the local cloud and everything it started. Not running is fine."""
+    folder = _folder(state)
+    if _ask(folder) is None:
+        _say(f"no local cloud is up in {folder}")
+    else:
+        _control(folder, "POST", "shutdown")
+        deadline = time.monotonic() + 30
+        while _ask(folder) is not None:
+            if time.monotonic() > deadline:
+                raise Failed(
+                    f"the local cloud in {folder} still answers 30 s after it was told to stop",
+                    "it holds its ports and its children",
+                    f"dr local status --state {folder}    (names its process)",
+                )
+            time.sleep(0.1)
+        _say("the local cloud is down")
+    if forget:
+        shutil.rmtree(folder, ignore_errors=True)
+    return ExitCode.CLEAN
+
+
+def status(
+    state: State = None, format: Annotated[str, typer.Option(help="text or json.")] = "text"
+) -> int:
+    """Say what runs. Exit code 0 when it is up, 3 when it is not."""
+    folder = _folder(state)
+    seen = _ask(folder)
+    if format == "json":
+        print(json.dumps({"up": seen is not None, "state": str(folder), "parts": seen or {}}, indent=1))
+    elif seen is None:
+        print(f"no local cloud is up in {folder}")
+    else:
+        for name, value in sorted(seen.items()):
+            print(f"{name:<14} {value if isinstance(value, str) else json.dumps(value)}")
+        print(f"the local cloud in {folder} is up")
+    return ExitCode.CLEAN if seen is not None else ExitCode.FINDING
+
+
+def _endpoints(folder: Path) -> dict[str, Json] | None:
+    try:
+        found: dict[str, Json] = json.loads((folder / "endpoints.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def _control(folder: Path, method: str, name: str) -> dict[str, Json]:
+    """One call to the control API. Raises Unobserved when it does not answer."""
+    import httpx
+
+    known = _endpoints(folder) or {}
+    url = str(known.get("control_url") or "").rstrip("/")
+    try:
+        reply = httpx.request(
+            method, f"{url}/{name}", headers={"Authorization": f"Bearer {known.get('arm_token')}"}, timeout=5, trust_env=False
+        )
+        reply.raise_for_status()
+        answer: dict[str, Json] = reply.json() if reply.content else {}
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise Unobserved(
+            f"the local cloud in {folder} does not answer: {error}",
+            "it may be gone, or busy",
+            f"dr local down --state {folder} --forget && dr local up",
+            retry=True,
+        ) from error
+    return answer
+
+
+def _ask(folder: Path) -> dict[str, Json] | None:
+    """What its parts say, or None when none is up there."""
+    if _endpoints(folder) is None:
+        return None
+    try:
+        return _control(folder, "GET", "status")
+    except Unobserved:
+        return None
+
+
+VERBS: dict[str, Callable[..., int]] = {"up": up, "down": down, "status": status}
+
+
+def main(argv: Sequence[str]) -> int:
+    """`dr local ...`."""
+    if not argv or argv[0] in ("-h", "--help") or argv[0] not in VERBS:
+        asked = bool(argv) and argv[0] in ("-h", "--help")
+        print(USAGE, file=sys.stdout if asked else sys.stderr)
+        return ExitCode.CLEAN if asked else ExitCode.USAGE
+    return run(VERBS[argv[0]], argv[1:], f"local {argv[0]}")
