@@ -1,0 +1,65 @@
+"""What the program declares that is no ARM resource of its own: the dynamic resources of
+`components/gates.py`.
+
+Gates observe and want nothing of the world, so they cannot drift. Two others can: the Cosmos throughput,
+which ARM keeps in a child that azure-native 3.29 has no resource for, and the converter's deployed package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from recovery.drift.compare import Difference, Kind
+from recovery.model import Desired, Json
+
+THROUGHPUT = "CosmosThroughput"
+PACKAGE = "ConverterPackage"
+THROUGHPUT_TYPE = "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/throughputSettings"
+UNOBSERVED = "unknown"
+
+
+def kind(type: str) -> str | None:
+    """``HealthGate`` for ``pulumi-python:gates:HealthGate``, None for anything that is not dynamic."""
+    return type.rpartition(":")[2] if type.startswith("pulumi-python:") else None
+
+
+def as_arm(desired: Desired) -> Desired | None:
+    """The resource in the form in which it is compared, or None when it cannot drift (a gate).
+
+    A throughput becomes the container's ``throughputSettings/default``; a package keeps its id and is
+    compared by what `clouds.gates.read` observes. Everything else is returned as it is.
+    """
+    name = kind(desired.type)
+    if name is None:
+        return desired
+    if name == THROUGHPUT:
+        inputs = desired.inputs
+        value = inputs.get("throughput")
+        resource = (
+            {"autoscaleSettings": {"maxThroughput": value}}
+            if inputs.get("throughputKind") == "autoscale"
+            else {"throughput": value}
+        )
+        id = f"{inputs.get('containerId', '')}/throughputSettings/default"
+        return replace(
+            desired, id=id, arm_type=THROUGHPUT_TYPE, inputs={"properties": {"resource": resource}}
+        )
+    if name == PACKAGE:
+        return replace(desired, inputs={"observed": desired.inputs.get("packageHash")})
+    return None
+
+
+def throughput_kind(want: Desired, live: Mapping[str, Json]) -> list[Difference]:
+    """A container asked for by hand-set RU/s that turned autoscale, which answers a `throughput` all the
+    same.
+
+    Source: Azure/arm-template-whatif#174 and #188. The two kinds cannot be switched through a PUT.
+    """
+    if want.arm_type != THROUGHPUT_TYPE:
+        return []
+    wanted = want.inputs["properties"]["resource"]
+    resource = (live.get("properties") or {}).get("resource") or {}
+    if "throughput" in wanted and resource.get("autoscaleSettings"):
+        return [Difference("properties.resource.throughputKind", "manual", "autoscale", Kind.CHANGED)]
+    return []

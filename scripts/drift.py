@@ -1,0 +1,131 @@
+"""`dr drift`: say where reality has left the code. Reads only; never writes state.
+
+Examples:
+  dr drift -s standby
+  dr drift -s standby --format json | jq .counts
+  dr drift --desired desired.json --live live.json      (two files, no cloud)
+  dr drift -s standby --baseline-write                  (right after a clean deployment)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recovery.drift import baseline as baselines
+from recovery.drift import files, report, text
+from recovery.errors import BadInput
+from recovery.model import Json
+from scripts import command
+
+if TYPE_CHECKING:
+    from recovery.drift.report import Live
+    from recovery.model import Desired
+
+
+def _drift(
+    stack: Annotated[
+        str, typer.Option("-s", "--stack", help="Whose mode is wanted: standby or active.")
+    ] = "standby",
+    desired: Annotated[
+        Path | None,
+        typer.Option(help="Compare this file (as `dr desired` prints it) instead of the program."),
+    ] = None,
+    live: Annotated[
+        Path | None,
+        typer.Option(help="Compare with this file (a list of ARM GET bodies) instead of the cloud."),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(help="Baseline file. Default: baseline-STACK.json in DR_HOME, if it is there."),
+    ] = None,
+    baseline_write: Annotated[
+        bool,
+        typer.Option("--baseline-write", help="Record what the service filled in, after a clean deployment."),
+    ] = False,
+    format: Annotated[str, typer.Option(help="text or json.")] = "text",
+) -> int:
+    """Say where reality has left the code: changed, missing, unmanaged, or not observed.
+
+    Exit code 0: as declared. 3: drift. 5: something could not be observed. 2: bad input.
+    """
+    if format not in ("text", "json"):
+        raise BadInput(
+            f"--format {format} is not known", "the output would not be what was expected", "--format json"
+        )
+    path = baseline or _home() / f"baseline-{stack}.json"
+    # Files from elsewhere are compared as they are: only a baseline that was named is applied to them.
+    known = _baseline(path, required=baseline is not None) if baseline or not live else baselines.Baseline()
+    wanted, found = _read(stack, desired, live)
+    if baseline_write:
+        return _write(path, report.check(wanted, found, None, stack), stack)
+    result = report.check(wanted, found, known, stack)
+    if format == "json":
+        typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False, default=str))
+    else:
+        for line in text.lines(result):
+            typer.echo(line)
+    return int(result.exit_code)
+
+
+def _read(stack: str, desired: Path | None, live: Path | None) -> tuple[list[Desired], Live]:
+    wanted = files.parse_desired(_json(desired), str(desired)) if desired else _program(stack)
+    if live:
+        return wanted, files.parse_live(_json(live), wanted, str(live))
+    from clouds.azure.live import read_live
+
+    from clouds.azure.arm import Arm
+    from clouds.endpoints import load
+
+    arm = Arm(load())
+    try:
+        return wanted, read_live(arm, wanted)
+    finally:
+        arm.close()
+
+
+def _program(stack: str) -> list[Desired]:
+    from clouds.program import desired, project_root
+
+    return desired(project_root(), stack, os.environ)
+
+
+def _write(path: Path, now: report.Report, stack: str) -> int:
+    new = baselines.record(now.findings, f"dr up -s {stack}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(new.to_json(), indent=2) + "\n")
+    typer.echo(
+        f"Baseline written: {len(new.entries)} differences are accepted as the service's own ({path})."
+    )
+    return 0
+
+
+def _baseline(path: Path, *, required: bool) -> baselines.Baseline:
+    if not required and not path.exists():
+        return baselines.Baseline()
+    return baselines.parse(_json(path))
+
+
+def _json(path: Path) -> Json:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as exc:
+        raise BadInput(
+            f"{path} cannot be read as JSON: {exc}",
+            "without it there is nothing to compare",
+            "ls -l " + str(path),
+        ) from exc
+
+
+def _home() -> Path:
+    return Path(os.environ.get("DR_HOME") or ".dr")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run `dr drift`."""
+    return command.run(_drift, argv, "drift")
