@@ -86,6 +86,7 @@ def check(
     """Compare everything declared with everything read. Pure: the same input gives the same report."""
     findings: list[Finding] = []
     clean = skipped = 0
+    seen: set[str] = set()
     for declared in desired:
         wanted = dynamic.as_arm(declared)
         if wanted is None or _cannot_be_seen(declared, wanted, live):
@@ -94,7 +95,9 @@ def check(
         found = _one(wanted, live, stack)
         clean += not found
         findings += found
+        seen.add(canonical_id(wanted.id))
     findings += [_stranger(body) for body in live.unmanaged]
+    findings += [_not_read(id, reason) for id, reason in live.unknown.items() if id not in seen]
     known = baseline or Baseline()
     news = [f for f in findings if not known.accepts(f)]
     order = list(type(severity.UNKNOWN))
@@ -148,6 +151,12 @@ def _unknown(wanted: Desired, path: str, reason: str) -> Finding:
     return Finding(
         Verdict.UNKNOWN, wanted.id, path, None, None, severity.UNKNOWN, wanted.source, _fix_unknown(wanted.id, reason), reason
     )  # fmt: skip
+
+
+def _not_read(id: str, reason: str) -> Finding:
+    """Something beside the declared resources (the list of a group) that could not be read."""
+    fix = _fix_unknown(id, reason)
+    return Finding(Verdict.UNKNOWN, id, "", None, None, severity.UNKNOWN, "", fix, reason)
 
 
 def _fix_unknown(id: str, reason: str) -> str:

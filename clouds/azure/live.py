@@ -1,0 +1,169 @@
+"""What is really there: the live bodies of what was declared, read as few times as ARM allows.
+
+One LIST per type and group where LIST carries every property, else one GET each, plus the named extra reads;
+all of them at once. Whatever cannot be read becomes an unknown with its reason: a denied, throttled or
+timed-out read is never a missing resource (only the service's own "not found" is).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from clouds.azure.arm import Arm, ArmError
+from recovery.arm.catalogue import CATALOGUE
+from recovery.drift import dynamic, unmanaged
+from recovery.drift.normalizers import canonical_id
+from recovery.drift.report import Live
+from recovery.model import Desired, Json
+
+__all__ = ["Live", "read_live"]
+
+THREADS = 8
+"""Concurrent reads. ARM's bucket holds 250 and refills at 25 a second for each subscription and principal."""
+
+RESOURCES_VERSION = "2021-04-01"
+
+_BY_LIST = re.compile(
+    r"microsoft\.network/(virtualnetworks|networksecuritygroups|publicipaddresses|applicationgateways|dnszones(/\w+)?)"
+    r"|microsoft\.compute/virtualmachinescalesets"
+    r"|microsoft\.documentdb/databaseaccounts(/sqldatabases(/containers)?)?"
+    r"|microsoft\.storage/storageaccounts|microsoft\.web/serverfarms"
+    r"|microsoft\.eventgrid/systemtopics(/eventsubscriptions)?|microsoft\.managedidentity/userassignedidentities"
+)
+"""Types whose LIST answers what GET answers. Not sites (LIST omits siteConfig, Azure/azure-cli#21548), blob
+containers and services (LIST has a shorter form), role assignments (their LIST has another scope)."""
+
+_VERSIONS = {row.arm_type.lower(): row.api_version for row in CATALOGUE.values()}
+_PARENTS = re.compile(r"(/subscriptions/[^/]+/resourcegroups/[^/]+)(/|$)", re.I)
+
+
+def read_live(arm: Arm, wanted: Sequence[Desired]) -> Live:
+    """Read everything that `wanted` declares, and what else lies in its resource groups.
+
+    Dynamic resources are read where their state is (`recovery.drift.dynamic`). Never raises for a read that
+    failed: see `Live.unknown`.
+    """
+    return _Reader(arm).read([(d, form) for d in wanted if (form := dynamic.as_arm(d)) is not None])
+
+
+class _Reader:
+    def __init__(self, arm: Arm) -> None:
+        self.arm = arm
+        self.bodies: dict[str, Mapping[str, Json]] = {}
+        self.unknown: dict[str, str] = {}
+        self.others: list[Mapping[str, Json]] = []
+
+    def read(self, wanted: list[tuple[Desired, Desired]]) -> Live:
+        lists: dict[tuple[str, str], list[Desired]] = defaultdict(list)
+        single: list[tuple[Desired, Desired]] = []
+        for declared, form in wanted:
+            version = api_version(form)
+            if version and _BY_LIST.fullmatch(form.arm_type.lower()):
+                lists[(form.id.rpartition("/")[0], version)].append(form)
+            else:
+                single.append((declared, form))
+        groups = sorted({m[1] for _, form in wanted if (m := _PARENTS.match(form.id))}, key=str.lower)
+        with ThreadPoolExecutor(THREADS) as pool:
+            jobs: list[Callable[[], None]] = [
+                *(partial(self._list, path, version, forms) for (path, version), forms in lists.items()),
+                *(partial(self._single, declared, form) for declared, form in single),
+                *(partial(self._group, group) for group in groups),
+            ]
+            for done in [pool.submit(job) for job in jobs]:
+                done.result()
+        ids = [form.id for _, form in wanted]
+        return Live(self.bodies, self.unknown, unmanaged.strangers(self.others, ids))
+
+    def _list(self, path: str, version: str, forms: list[Desired]) -> None:
+        try:
+            items = self.arm.list(path, version)
+        except ArmError as error:
+            for form in forms:
+                if error.missing:  # the parent or the group is not there, says the service
+                    continue
+                self.unknown[form.id] = _reason(error)
+            return
+        found = {canonical_id(str(item.get("id") or "")): item for item in items}
+        self.others += items
+        for form in forms:
+            body = found.get(canonical_id(form.id))
+            if body is not None:
+                self.bodies[form.id] = body
+            else:
+                # Lists may lag behind; "missing" is said by a GET alone.
+                self._get(form, version)
+
+    def _single(self, declared: Desired, form: Desired) -> None:
+        if dynamic.kind(declared.type) == dynamic.PACKAGE:
+            from clouds import gates
+
+            self.bodies[form.id] = gates.read(dynamic.PACKAGE, declared.inputs)
+            return
+        version = api_version(form)
+        if version is None:
+            self.unknown[form.id] = f"no API version is known for {form.arm_type or form.type}"
+        elif form.arm_type.lower() == "microsoft.web/sites/config":
+            # Settings are secrets to Azure: a GET answers nothing, the `list` action answers them.
+            self._try(form.id, lambda: self.arm.post(f"{form.id}/list", None, version, idempotent=True))
+        elif form.arm_type.lower() == "microsoft.web/sites":
+            self._try(form.id, lambda: self._site(form, version))
+        else:
+            self._get(form, version)
+
+    def _get(self, form: Desired, version: str) -> None:
+        self._try(form.id, lambda: self.arm.get(form.id, version))
+
+    def _try(self, id: str, read: Callable[[], dict[str, Json]]) -> None:
+        try:
+            body = read()
+        except ArmError as error:
+            if not error.missing:
+                self.unknown[id] = _reason(error)
+            return
+        if not body:
+            self.unknown[id] = "the service answered nothing"
+            return
+        self.bodies[id] = body
+
+    def _site(self, form: Desired, version: str) -> dict[str, Json]:
+        """A site's body leaves most of siteConfig null; ``config/web`` and the settings' `list` have it."""
+        body = self.arm.get(form.id, version)
+        config = form.inputs.get("siteConfig") or (form.inputs.get("properties") or {}).get("siteConfig")
+        if not config:
+            return body
+        merged = dict(self.arm.get(f"{form.id}/config/web", version).get("properties") or {})
+        if "appSettings" in config:
+            settings = self.arm.post(f"{form.id}/config/appsettings/list", None, version, idempotent=True)
+            pairs = (settings.get("properties") or {}).items()
+            merged["appSettings"] = [{"name": name, "value": value} for name, value in pairs]
+        return {**body, "properties": {**(body.get("properties") or {}), "siteConfig": merged}}
+
+    def _group(self, group: str) -> None:
+        """Everything that ARM knows in a resource group (children are not in this list: their LISTs show them)."""
+        try:
+            self.others += self.arm.list(f"{group}/resources", RESOURCES_VERSION)
+        except ArmError as error:
+            if not error.missing:
+                self.unknown[f"{group}/resources"] = f"what else is in the group: {_reason(error)}"
+
+
+def api_version(wanted: Desired) -> str | None:
+    """The API version a resource is read with: its catalogue row's, or its closest ancestor type's."""
+    row = CATALOGUE.get(wanted.type)
+    if row is not None:
+        return row.api_version
+    parts = wanted.arm_type.lower().split("/")
+    for length in range(len(parts), 1, -1):
+        version = _VERSIONS.get("/".join(parts[:length]))
+        if version:
+            return version
+    return None
+
+
+def _reason(error: ArmError) -> str:
+    what = {401: "not signed in (401)", 403: "denied (403)", 429: "throttled (429)", 0: "no answer"}
+    return f"{what.get(error.status, str(error.status))} {error.code}: {error.message}"
