@@ -23,8 +23,9 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_ID_BYTES = 1023
-_ORDINARY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
-_KEEP = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
+_KEEP = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+_BYTES = {byte: f"~{byte:02X}" for byte in range(256) if byte not in _KEEP}
+_TILDE = frozenset(b"~")
 _DECIMAL = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,6}))?")
 
 
@@ -49,14 +50,15 @@ def document_id(item: Mapping[str, Mapping[str, Any]], keys: Keys) -> str:
 
 def part(typed: Mapping[str, Any]) -> str:
     """One key value, encoded. No two values of any types share an encoding, but equal numbers."""
-    [(tag, raw)] = typed.items()
+    (tag,) = typed
+    raw = typed[tag]
     if raw.__class__ is not str or tag not in ("S", "N", "B"):
         raise ValueError(f"a key is S, N or B, not {tag}")
     if tag == "S":
-        if _ORDINARY.fullmatch(raw):
-            return str(raw)
         return _escaped(raw) or "~e"
     if tag == "N":
+        if raw.isdecimal() and raw.isascii() and len(raw) <= 21 and (raw[0] != "0" or raw == "0"):
+            return "=" + str(raw)  # the common case: already in its shortest form
         return "=" + _escaped(shortest(raw))
     try:
         content = base64.b64decode(raw, validate=True)
@@ -92,5 +94,12 @@ def scalar(typed: Mapping[str, Any]) -> str:
 
 
 def _escaped(text: str) -> str:
-    out = "".join(chr(byte) if byte in _KEEP else f"~{byte:02X}" for byte in text.encode())
-    return "~2E" + out[1:] if out.startswith(".") else out  # "." and ".." mean something in a URL
+    encoded = text.encode()
+    odd = encoded.translate(None, _KEEP)  # what is left is to be escaped; for most keys nothing
+    if odd:
+        text = encoded.decode("latin-1")  # one character a byte
+        if b"~" in odd:  # first, because it is what the others become
+            text = text.replace("~", "~7E")
+        for byte in set(odd) - _TILDE:
+            text = text.replace(chr(byte), _BYTES[byte])
+    return "~2E" + text[1:] if text[:1] == "." else text  # "." and ".." mean something in a URL

@@ -23,10 +23,8 @@ scalar text stands in its place and the tagged value in `MINE` under ``key``, wh
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -43,7 +41,6 @@ attribute called `ttl` that kept its name would make Cosmos delete the document.
 MINE = "$"
 
 _SAFE_INTEGER = 2**53 - 1
-_PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
 _SETS = {"SS": "$ss", "NS": "$ns", "BS": "$bs"}
 _TAGS = {"$n": "N", "$b": "B", "$ss": "SS", "$ns": "NS", "$bs": "BS"}
 
@@ -52,8 +49,7 @@ class NotAnItem(ValueError):  # noqa: N818 - it names what the input is, as DrEr
     """The input is no DynamoDB item, or the document cannot be one. Says where; nothing is guessed or dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Converted:
+class Converted(NamedTuple):
     """One document ready for import. size: bytes of `body`. problem: "" or why Cosmos would refuse it."""
 
     id: str
@@ -93,13 +89,13 @@ def to_document(item: Item, keys: Keys, origin: Mapping[str, Any] | None = None)
     try:
         document: Document = {"id": document_id(item, keys)}
         for name, typed in item.items():
-            if name in RESERVED or name[:1] == "$":
-                name = "$" + name
-            [(tag, raw)] = typed.items()
-            if tag == "S" and raw.__class__ is str:
+            if "$" in name or name in RESERVED:
+                name = _name(name)
+            (tag,) = typed
+            if tag == "S" and (raw := typed["S"]).__class__ is str:  # most of most items: spares a call
                 document[name] = raw
             else:
-                document[name] = _plain(tag, raw)
+                document[name] = _plain(typed)
     except (ValueError, TypeError, AttributeError, KeyError) as exc:
         raise NotAnItem(_where(item, keys, exc)) from exc
     key = _name(keys.partition)
@@ -129,18 +125,18 @@ def to_item(document: Mapping[str, Any]) -> Item:
 
 def number(text: str) -> Any:
     """A DynamoDB number's text as a JSON number if a double gives back exactly this text, else tagged."""
-    if len(text) < 16 and text.isdecimal() and text.isascii() and (text[0] != "0" or len(text) == 1):
-        return int(text)
-    if len(text) < 32 and _PLAIN.fullmatch(text) and text != "-0":
-        if "." not in text:
-            whole = int(text)
-            if -_SAFE_INTEGER <= whole <= _SAFE_INTEGER:
-                return whole
-        else:
-            real = float(text)
-            # repr is the shortest text that gives this double, so equal means that nothing was lost.
-            if repr(real) == text:
+    if text.isdecimal() and len(text) < 16 and text.isascii() and (text[0] != "0" or len(text) == 1):
+        return int(text)  # the common case, cheaper than asking whether str() gives it back
+    try:
+        if "." in text:
+            # repr is the shortest text that gives this double, so equal means that nothing was lost. A whole
+            # one (2.0) is not kept: it may come back as 2.
+            if repr(real := float(text)) == text and "e" not in text and not text.endswith(".0"):
                 return real
+        elif len(text) < 18 and str(whole := int(text)) == text and -_SAFE_INTEGER <= whole <= _SAFE_INTEGER:
+            return whole
+    except ValueError:  # no number at all (NaN, 1_0): kept as it is, for DynamoDB to judge
+        pass
     return {"$n": text}
 
 
@@ -159,45 +155,37 @@ def number_text(value: float) -> str:
     return repr(value)
 
 
-def _plain(tag: str, raw: Any) -> Any:
-    """The document's form of one typed value."""
-    if tag == "N":
-        return number(_text(raw, tag))
+def _plain(typed: Typed) -> Any:
+    """The document's form of one typed value. The common types first: this is the hot path."""
+    (tag,) = typed
+    raw = typed[tag]
     if tag == "S":
-        return _text(raw, tag)
-    if tag == "M":
-        return {_name_below(name): _one(typed) for name, typed in raw.items()}
-    if tag == "L":
-        if raw.__class__ is not list:
-            raise ValueError("L holds no list")
-        return [_one(typed) for typed in raw]
-    if tag == "BOOL":
-        if raw.__class__ is not bool:
-            raise ValueError("BOOL holds no boolean")
-        return raw
-    if tag == "NULL":
-        if raw is not True:
-            raise ValueError("NULL is not true")
-        return None
-    if tag == "B":
-        return {"$b": _text(raw, tag)}
-    name = _SETS.get(tag)
-    if name is None:
+        if raw.__class__ is str:
+            return raw
+    elif tag == "N":
+        if raw.__class__ is str:
+            return number(raw)
+    elif tag == "M":
+        if raw.__class__ is dict:
+            return {("$" + n if "$" in n and n[0] == "$" else n): _plain(value) for n, value in raw.items()}
+    elif tag == "L":
+        if raw.__class__ is list:
+            return [_plain(member) for member in raw]
+    elif tag == "BOOL":
+        if raw is True or raw is False:
+            return raw
+    elif tag == "NULL":
+        if raw is True:
+            return None
+    elif tag == "B":
+        if raw.__class__ is str:
+            return {"$b": raw}
+    elif tag in _SETS:
+        if raw.__class__ is list and all(member.__class__ is str for member in raw):
+            return {_SETS[tag]: raw}
+    else:
         raise ValueError(f"unknown type {tag!r}")
-    if raw.__class__ is not list:
-        raise ValueError(f"{tag} holds no list")
-    return {name: [_text(member, tag) for member in raw]}
-
-
-def _one(typed: Typed) -> Any:
-    [(tag, raw)] = typed.items()
-    return _plain(tag, raw)
-
-
-def _text(raw: Any, tag: str) -> str:
-    if raw.__class__ is not str:
-        raise ValueError(f"{tag} holds no string")
-    return str(raw)
+    raise ValueError(f"{tag} holds a {raw.__class__.__name__} that it cannot hold")
 
 
 def _typed(value: Any) -> Typed:
@@ -235,10 +223,6 @@ def _unescaped(name: str) -> str:
     if name[1:2] != "$":
         raise NotAnItem(f"the property {name!r} looks like a tag of ours and is none")
     return name[1:]
-
-
-def _name_below(name: str) -> str:
-    return "$" + name if name[:1] == "$" else name
 
 
 def _name(name: str) -> str:

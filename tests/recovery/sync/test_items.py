@@ -182,10 +182,10 @@ def test_what_dynamodb_has_no_form_for_is_refused_in_words(value: Any, why: str)
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        ({"S": 5}, "S holds no string"), ({"N": 5}, "N holds no string"), ({"X": "a"}, "unknown type 'X'"), ({}, "tag"),
-        ({"S": "a", "N": "1"}, "tag"), ({"BOOL": "true"}, "boolean"), ({"NULL": False}, "NULL"), ({"L": {}}, "list"),
-        ({"L": "ab"}, "list"), ({"M": []}, "tag"), ({"SS": "ab"}, "list"), ({"NS": [1]}, "string"), ("text", "tag"),
-        (None, "tag"), ({"M": {"a": {"S": 1}}}, "string"),
+        ({"S": 5}, "S holds a int"), ({"N": 5}, "N holds a int"), ({"X": "a"}, "unknown type 'X'"), ({}, "tag"),
+        ({"S": "a", "N": "1"}, "tag"), ({"BOOL": "true"}, "BOOL holds a str"), ({"NULL": False}, "NULL"), ({"L": {}}, "L holds"),
+        ({"L": "ab"}, "L holds"), ({"M": []}, "M holds"), ({"SS": "ab"}, "SS holds"), ({"NS": [1]}, "NS holds"), ("text", "tag"),
+        (None, "tag"), ({"M": {"a": {"S": 1}}}, "S holds"),
     ],
 )  # fmt: skip
 def test_what_is_no_item_is_refused_with_its_key(value: Any, why: str) -> None:
