@@ -171,8 +171,7 @@ def convert(
                 store.delete(upload.image_id, header["id"], header["_etag"])
         raise
     for header in store.headers(upload.image_id):
-        if header.get("sourceEtag") != upload.etag and _supersedes(upload, header, is_current):
-            store.delete(upload.image_id, header["id"], header["_etag"])
-        elif header.get("sourceEtag") == upload.etag and int(header["chunkIndex"]) >= count:
+        ours = header.get("sourceEtag") == upload.etag
+        if int(header["chunkIndex"]) >= count if ours else _supersedes(upload, header, is_current):
             store.delete(upload.image_id, header["id"], header["_etag"])
     return count

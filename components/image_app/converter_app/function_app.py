@@ -12,6 +12,7 @@ import os
 import tempfile
 from datetime import UTC, datetime
 from functools import cache
+from itertools import chain
 from typing import Any
 from urllib.parse import unquote
 
@@ -132,15 +133,16 @@ def convert_upload(event: func.EventGridEvent) -> None:
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
         try:
             download = blob.download_blob()  # what is there now, read under one ETag to its end
-            for piece in download.chunks():
+            found = download.properties
+            pieces = download.chunks()
+            head = next(pieces, b"")
+            check_image(head, found.size)
+            for piece in chain([head], pieces):
                 digest.update(piece)
                 spool.write(piece)
         except ResourceNotFoundError:
             log.info("gone before it was converted: %s", name)
             return
-        found = download.properties
-        spool.seek(0)
-        check_image(spool.read(16), found.size)
         upload = Upload(
             name, found.etag.strip('"'), _iso(found.creation_time), _iso(found.last_modified),
             found.content_settings.content_type or "application/octet-stream", found.size, digest.hexdigest(),
