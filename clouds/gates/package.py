@@ -115,8 +115,8 @@ def _hash(latest: Mapping[str, Json] | None) -> str:
     """The hash of a finished deployment of ours; "" for none, an unfinished or a foreign one."""
     if latest is None or latest.get("status") != _DONE:
         return ""
-    deployer = str(latest.get("deployer") or "")
-    return deployer.removeprefix(MARK) if deployer.startswith(MARK) else ""
+    marks = [str(latest.get(key) or "") for key in ("deployer", "message")]
+    return next((m.removeprefix(MARK) for m in marks if m.startswith(MARK)), "")
 
 
 def _listed(props: Mapping[str, Json], world: World) -> bool:
@@ -159,7 +159,10 @@ def bring_about(props: Mapping[str, Json], world: World) -> dict[str, Json]:
         scm = _scm(props, world)
         if _hash(_latest(scm, world)) != want:
             world.log.write(KIND, "observed", "another package, or none, is deployed", want=want)
-            url = f"{scm}/api/publish?RemoteBuild=true&Deployer={MARK}{want}"
+            # Flex keeps `Deployer` with the deployment, the classic publish API `message`; each ignores the
+            # other.
+            mark = f"{MARK}{want}"
+            url = f"{scm}/api/publish?RemoteBuild=true&Deployer={mark}&message={mark}"
             answer = _call(world, "POST", url, package, REQUEST_SECONDS)
             if answer.status_code not in (200, 202):
                 raise Failed(
