@@ -198,6 +198,13 @@ class CosmosDoor:
         async with self._client.delete(url):
             return
 
+    async def remove_everything(self) -> None:
+        """The account is gone: so are its databases."""
+        async with self._client.get(await self._upstream() + "/dbs") as answer:
+            databases = orjson.loads(await answer.read()).get("Databases", [])
+        for database in databases:
+            await self.remove(database["id"])
+
 
 async def _read(request: web.BaseRequest) -> bytes | None:
     """The body, None when it is longer than any request may be."""

@@ -17,6 +17,7 @@ from localcloud.data import event_rules as rules
 from localcloud.data.blob_door import BlobChange
 from localcloud.data.storage import Storage
 from localcloud.data.topology import Subscription, Topology, parts
+from localcloud.durations import Clock
 from recovery.model import Json
 
 KEPT = 2000
@@ -112,6 +113,7 @@ class EventGrid:
         policy = subscription.properties.get("retryPolicy") or {}
         begun = time.monotonic()
         published = _now()
+        await Clock(self._scale).sleep("event delivery")
         while True:
             delivery.attempts += 1
             tried = _now()

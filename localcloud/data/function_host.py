@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import shutil
 import sys
 import uuid
 from collections import deque
@@ -208,6 +209,14 @@ class FunctionApp:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_result({"ok": False, "ms": 0.0, "error": "the app was restarted"})
+
+    async def forget(self) -> None:
+        """The site was deleted: its code and its history go with it."""
+        await self.stop()
+        self.deployment, self._settings, self._listed_at = None, {}, 0.0
+        self.executions.clear()
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
 
     async def stop(self) -> None:
         """End the child."""

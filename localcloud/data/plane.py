@@ -231,7 +231,9 @@ class DataPlane:
         if event.new is not None and kind == "microsoft.eventgrid/systemtopics/eventsubscriptions":
             event_rules.check_filter((event.new.get("properties") or {}).get("filter") or {})
         self.topology.see(event.id, event.new)
-        if kind == "microsoft.storage/storageaccounts/blobservices/containers":
+        if kind == "microsoft.storage/storageaccounts" and event.new is None:
+            await self.storage.delete_everything(named["storageaccounts"])
+        elif kind == "microsoft.storage/storageaccounts/blobservices/containers":
             await self._container(named, event.new)
         elif kind.startswith("microsoft.documentdb/databaseaccounts"):
             await self._documents(kind, named, event.new)
@@ -251,7 +253,9 @@ class DataPlane:
     async def _documents(self, kind: str, named: Mapping[str, str], body: Body | None) -> None:
         door = self._cosmos_door(named["databaseaccounts"])[1]
         database, container = named.get("sqldatabases", ""), named.get("containers", "")
-        if kind.endswith("/sqldatabases"):
+        if kind.endswith("/databaseaccounts") and body is None:
+            await door.remove_everything()
+        elif kind.endswith("/sqldatabases"):
             await (door.remove(database) if body is None else door.ensure(database))
         elif kind.endswith("/sqldatabases/containers"):
             if body is None:
@@ -265,7 +269,7 @@ class DataPlane:
         known = site.lower() in self._apps
         app = self._app(site)[1]
         if body is None:
-            await app.stop()
+            await app.forget()
             return
         await app.set_stopped(str((body.get("properties") or {}).get("state", "Running")) == "Stopped")
         if not known:

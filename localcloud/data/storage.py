@@ -68,6 +68,12 @@ class Storage:
         except ResourceNotFoundError:
             return
 
+    async def delete_everything(self, account: str) -> None:
+        """Delete every container: the account is gone."""
+        names = [found.name async for found in self.service(account).list_containers()]
+        for name in names:
+            await self.delete_container(account, name)
+
     async def write(self, account: str, container: str, blob: str, data: bytes, content_type: str) -> None:
         """Write a blob, replacing it."""
         client = self.service(account).get_blob_client(container, blob)

@@ -72,7 +72,7 @@ class Topology:
             for i, b in self.of_type("microsoft.eventgrid/systemtopics")
         }
         return [
-            Subscription(i, i.rpartition("/")[2], topics[topic], b.get("properties") or {})
+            Subscription(i, str(b.get("name") or i.rpartition("/")[2]), topics[topic], b.get("properties") or {})
             for i, b in self.of_type("microsoft.eventgrid/systemtopics/eventsubscriptions")
             for topic in [i.rpartition("/eventsubscriptions/")[0]]
             if topics.get(topic, "").lower() == account_id.lower()
