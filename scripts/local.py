@@ -14,9 +14,9 @@ from typing import Annotated
 
 import typer
 
-from recovery.errors import BadInput, Failed, Unobserved
+from clouds import local_control
+from recovery.errors import BadInput, Failed
 from recovery.exit_codes import ExitCode
-from recovery.model import Json
 from scripts.command import run
 
 State = Annotated[Path | None, typer.Option(help="State folder; default: `local` in DR_HOME (.dr).")]
@@ -54,7 +54,7 @@ def up(
     if not 0 < scale <= 3600:
         raise BadInput(f"the scale must be above 0 and at most 3600 (found {scale:g})", "nothing was started", "dr local up --scale 60")  # fmt: skip
     folder = _folder(state)
-    if _ask(folder) is not None:
+    if local_control.status(folder) is not None:
         raise BadInput(
             f"a local cloud is already up in {folder}",
             "two clouds on one state folder would overwrite each other",
@@ -77,12 +77,12 @@ def down(
 ) -> int:
     """Stop the local cloud and everything it started. Not running is fine."""
     folder = _folder(state)
-    if _ask(folder) is None:
+    if local_control.status(folder) is None:
         _say(f"no local cloud is up in {folder}")
     else:
-        _control(folder, "POST", "shutdown")
+        local_control.call(folder, "POST", "shutdown")
         deadline = time.monotonic() + 30
-        while _ask(folder) is not None:
+        while local_control.status(folder) is not None:
             if time.monotonic() > deadline:
                 raise Failed(
                     f"the local cloud in {folder} still answers 30 s after it was told to stop",
@@ -101,7 +101,7 @@ def status(
 ) -> int:
     """Say what runs. Exit code 0 when it is up, 3 when it is not."""
     folder = _folder(state)
-    seen = _ask(folder)
+    seen = local_control.status(folder)
     if format == "json":
         print(json.dumps({"up": seen is not None, "state": str(folder), "parts": seen or {}}, indent=1))
     elif seen is None:
@@ -111,46 +111,6 @@ def status(
             print(f"{name:<14} {value if isinstance(value, str) else json.dumps(value)}")
         print(f"the local cloud in {folder} is up")
     return ExitCode.CLEAN if seen is not None else ExitCode.FINDING
-
-
-def _endpoints(folder: Path) -> dict[str, Json] | None:
-    try:
-        found: dict[str, Json] = json.loads((folder / "endpoints.json").read_text())
-    except (OSError, ValueError):
-        return None
-    return found
-
-
-def _control(folder: Path, method: str, name: str) -> dict[str, Json]:
-    """One call to the control API. Raises Unobserved when it does not answer."""
-    import httpx
-
-    known = _endpoints(folder) or {}
-    url = str(known.get("control_url") or "").rstrip("/")
-    try:
-        reply = httpx.request(
-            method, f"{url}/{name}", headers={"Authorization": f"Bearer {known.get('arm_token')}"}, timeout=5, trust_env=False
-        )
-        reply.raise_for_status()
-        answer: dict[str, Json] = reply.json() if reply.content else {}
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise Unobserved(
-            f"the local cloud in {folder} does not answer: {error}",
-            "it may be gone, or busy",
-            f"dr local down --state {folder} --forget && dr local up",
-            retry=True,
-        ) from error
-    return answer
-
-
-def _ask(folder: Path) -> dict[str, Json] | None:
-    """What its parts say, or None when none is up there."""
-    if _endpoints(folder) is None:
-        return None
-    try:
-        return _control(folder, "GET", "status")
-    except Unobserved:
-        return None
 
 
 VERBS: dict[str, Callable[..., int]] = {"up": up, "down": down, "status": status}
