@@ -17,15 +17,25 @@ _UP = ("up", "--json", "--yes", "--skip-preview", "--show-sames")
 
 
 class PulumiEngine:
-    """Preview and up by the CLI. on_start gets the CLI's pid as soon as an up runs (for the run record)."""
+    """Preview and up by the CLI.
+
+    on_start gets the CLI's pid as soon as an up runs (for the run record). before_change raises to stop
+    (`Lease.check`); the engine is then interrupted, and gives its own lock back.
+    """
 
     name = "pulumi"
 
     def __init__(
-        self, root: Path, *, cli: PulumiCli | None = None, on_start: Callable[[int], None] = lambda pid: None
+        self,
+        root: Path,
+        *,
+        cli: PulumiCli | None = None,
+        on_start: Callable[[int], None] = lambda pid: None,
+        before_change: Callable[[], None] = lambda: None,
     ) -> None:
         self.cli = cli or PulumiCli(root)
         self._on_start = on_start
+        self._before_change = before_change
 
     def preview(self, stack: str, exclude: Sequence[str] = ()) -> Plan:
         """The plan, from a refreshed state; nothing is changed, the checkpoint included.
@@ -82,6 +92,8 @@ class PulumiEngine:
                     if event.kind is EventKind.FAILED and event.text:
                         said.append(event.text)
                     on_event(event)
+                    if event.kind is EventKind.STARTED:
+                        self._before_change()
                     if event.kind is EventKind.STARTED and event.action is not None:
                         check(Plan(stack, self.name, (_step(event, event.action),)), allow)
                 change = parse_change(raw)

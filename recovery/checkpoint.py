@@ -95,6 +95,13 @@ def pending_operations(export: Mapping[str, Json]) -> list[tuple[str, str]]:
     return [(str(p.get("type")), str((p.get("resource") or {}).get("urn"))) for p in pending]
 
 
+def pending_creates(export: Mapping[str, Json]) -> list[tuple[str, str, Mapping[str, Json]]]:
+    """(URN, type, inputs) of each create that was not seen to end: it may or may not exist."""
+    pending = (export.get("deployment") or {}).get("pending_operations") or []
+    found = [p.get("resource") or {} for p in pending if p.get("type") == "creating"]
+    return [(str(r.get("urn")), str(r.get("type")), r.get("inputs") or {}) for r in found]
+
+
 def resources(export: Mapping[str, Json]) -> list[Mapping[str, Json]]:
     """The resources of an export (none when the stack was never updated)."""
     return list((export.get("deployment") or {}).get("resources") or [])

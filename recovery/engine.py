@@ -61,3 +61,14 @@ class Engine(Protocol):
         allow: frozenset[Action] = DIALS_ONLY,
         on_event: Callable[[Event], None],
     ) -> Plan: ...
+
+    def apply(
+        self,
+        stack: str,
+        *,
+        exclude: Sequence[str] = (),
+        allow: frozenset[Action] = DIALS_ONLY,
+        on_event: Callable[[Event], None],
+    ) -> Plan:
+        """The up alone, for a plan that has just been shown, checked and confirmed."""
+        ...

@@ -1,0 +1,202 @@
+"""`dr resume`: finish a run that was killed, after proving that nobody is still at it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recovery.errors import Stopped
+from recovery.exit_codes import ExitCode
+from recovery.model import Action, Json
+from recovery.ownership import Life, Owner, prove_dead
+from scripts import switch
+from scripts.command import run
+
+if TYPE_CHECKING:
+    from clouds.pulumi_cli import PulumiCli
+    from clouds.run_records import RunRecord
+
+
+def resume(
+    stack: Annotated[str, typer.Option("--stack", "-s", help="Only a run of this stack.")] = "",
+    dead_host: Annotated[
+        str, typer.Option("--dead-host", help="Your word that the run on this other host is dead.")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the up goes on.")] = False,
+    format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> int:
+    """Prove the owner of an interrupted run dead, take Pulumi's lock from it, and finish its up.
+
+    The proof: on this host its processes are gone; on another host its lease has expired and a person says
+    so (--dead-host). A living run is never cancelled.
+
+    \b
+    Examples:
+      dr resume
+      dr resume -s active --yes
+      dr resume --dead-host ops-2
+    """
+    from clouds.program import project_root
+    from clouds.run_records import runs_folder, unfinished
+
+    for name in switch.STACKS if not stack else (stack,):
+        switch.check_options(name, "auto", format)
+    root = project_root()
+    records = unfinished(runs_folder(root), stack)
+    names = (
+        [stack] if stack else list(dict.fromkeys(str(r.data["stack"]) for r in records)) or [*switch.STACKS]
+    )
+    locks = {name: _locks(name) for name in names}
+    held = [name for name in names if locks[name]]
+    if not records and not held:
+        print("Nothing to resume: no run of this machine is unfinished, and no stack is locked.")
+        return int(ExitCode.CLEAN)
+    target = held[0] if held else str(records[0].data["stack"])
+    record = next((r for r in records if r.data["stack"] == target), None)
+    owners = [*_owners(record), *locks.get(target, []), *_lease(root, target)]
+    evidence = prove_dead(owners, dead_host)
+    for line in evidence:
+        switch.say(f"  dead: {line}")
+    _cancel(root, target, record)
+    return _finish(root, target, record, evidence, yes, format)
+
+
+def _locks(stack: str) -> list[Owner]:
+    from clouds.pulumi_cli import PROJECT
+    from clouds.pulumi_locks import read_locks
+
+    return [lock.owner() for lock in read_locks(stack, PROJECT) or []]
+
+
+def _owners(record: RunRecord | None) -> list[Owner]:
+    """The record's two processes (ours, the CLI's) as witnesses."""
+    from clouds.azure.lease import process_started
+
+    if record is None:
+        return []
+    data = record.data
+    host = str(data["host"])
+    found = []
+    for title, process in ((" ".join(data["command"]), data), ("its Pulumi CLI", data.get("cli") or {})):
+        pid = int(process.get("pid") or 0)
+        if not pid:
+            continue
+        what = f"`{title}`, process {pid} on {host}"
+        if host != socket.gethostname():
+            found.append(Owner(what, Life.ELSEWHERE, "another host"))
+        elif process_started(pid) == process.get("processStarted"):
+            found.append(Owner(what, Life.ALIVE, f"process {pid} is running"))
+        else:
+            found.append(Owner(what, Life.DEAD, f"process {pid} is gone"))
+    return found
+
+
+def _lease(root: Path, stack: str) -> list[Owner]:
+    """The two-stack lock as a witness. A lease in force has a living holder, or one dead for less than 60 s."""
+    from clouds.azure.arm import Arm
+    from clouds.azure.lease import footprint_blob, read_holder
+    from clouds.endpoints import load
+
+    endpoints = load()
+    blob = footprint_blob(
+        Arm(endpoints), switch.FootprintLock(root, stack).journal_id(), endpoints.storage_key
+    )
+    holder = read_holder(blob) if blob is not None else None
+    if holder is None or holder.ended:
+        return []
+    what = f"the footprint's lease, process {holder.pid} on {holder.host}"
+    if holder.leased:
+        alive = holder.alive()
+        evidence = (
+            "the lease of a dead process, it ends within 60 s" if alive is False else "its lease is in force"
+        )
+        return [Owner(what, Life.ALIVE, evidence)]
+    return [Owner(what, Life.DEAD, "its lease has expired")]
+
+
+def _cancel(root: Path, stack: str, record: RunRecord | None) -> None:
+    """Take Pulumi's own lock away, if there may be one."""
+    from clouds.pulumi_cli import PulumiCli
+
+    if record is not None and record.data.get("engine") == "direct":
+        return
+    cli = PulumiCli(root)
+    cli.run("cancel", "--yes", "-s", stack)
+    switch.say(f"Pulumi's lock on {stack} was taken from its dead owner")
+    _clear_pending(cli, stack)
+
+
+def _clear_pending(cli: PulumiCli, stack: str) -> None:
+    """Operations that began and were not seen to end: what came to exist is taken in, the rest forgotten.
+
+    A refresh settles updates and deletes by itself; a create it does not (pulumi.com/docs/support/
+    troubleshooting/common-issues/interrupted-updates).
+    """
+    from clouds.azure.arm import Arm, ArmError
+    from clouds.endpoints import load
+    from recovery.arm.catalogue import CATALOGUE
+    from recovery.checkpoint import pending_creates, pending_operations
+
+    export = cli.export(stack)
+    if not pending_operations(export):
+        return
+    endpoints = load()
+    arm, arguments = Arm(endpoints), list[str]()
+    for urn, type_, inputs in pending_creates(export):
+        row = CATALOGUE.get(type_)
+        if row is None:
+            continue
+        id_ = row.id(endpoints.subscription, inputs)
+        try:
+            arm.get(id_, row.api_version)
+        except ArmError as error:
+            if not error.missing:
+                raise Stopped(
+                    f"{id_} began to be created and cannot be read: {error}",
+                    "whether it exists decides how the run goes on",
+                    f"dr resume -s {stack}    (once it can be read)",
+                    retry=True,
+                ) from error
+        else:
+            switch.say(f"  {id_.rpartition('/')[2]} came to exist: taken in")
+            arguments += ["--import-pending-creates", urn, "--import-pending-creates", id_]
+    if arguments:
+        cli.run("refresh", "--yes", "--skip-preview", "-s", stack, *arguments)
+    cli.run("refresh", "--yes", "--skip-preview", "-s", stack, "--clear-pending-creates")
+
+
+def _finish(
+    root: Path, stack: str, record: RunRecord | None, evidence: list[str], yes: bool, format: str
+) -> int:
+    from scripts.up import go
+
+    data: dict[str, Json] = record.data if record else {}
+    by_sign = {str(action): action for action in Action}
+    allow = frozenset(by_sign[sign] for sign in data.get("allow", []) if sign in by_sign) or switch.DIALS_ONLY
+    if record is not None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        record.note(resumed={"at": now, "pid": os.getpid(), "evidence": evidence})
+    code = go(
+        root,
+        stack,
+        str(data.get("engine") or "pulumi"),
+        list(data.get("exclude", [])),
+        allow,
+        yes=yes,
+        hand_over=True,
+        format=format,
+    )
+    if record is not None:
+        record.end("finished by dr resume")
+    return code
+
+
+def main(argv: Sequence[str]) -> int:
+    """The verb's entry."""
+    return run(resume, argv, "resume")
