@@ -14,11 +14,15 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from clouds import baselines
 from clouds.azure.arm import Arm
+from clouds.azure.live import read_live
 from clouds.direct.applying import Run
-from clouds.direct.planning import Picture, plan_steps, unmanaged_steps
+from clouds.direct.planning import AZURE, Picture, plan_steps, unmanaged_steps
 from clouds.endpoints import Endpoints, load
+from recovery.drift import report as drift
 from recovery.engine import DIALS_ONLY, Event
+from recovery.errors import Unobserved
 from recovery.model import Action, Desired, Json, Plan, Step
 from recovery.safety import check
 
@@ -31,11 +35,8 @@ class LiveCloud:
 
     def fresh(self, resource: Desired) -> dict[str, Json] | None:
         """The live body now, None when it is gone. Raises Unobserved."""
-        from clouds.azure.live import read_live
-        from recovery.errors import Unobserved
-
         live = read_live(self.arm, [resource])
-        reason = live.unknown.get(resource.id.lower()) or live.unknown.get(resource.id)
+        reason = live.why_unknown(resource.id)
         if reason:
             raise Unobserved(
                 f"{resource.id} could not be read again before it was changed: {reason}",
@@ -43,7 +44,7 @@ class LiveCloud:
                 "run the same command again: it goes on where this one stopped",
                 retry=True,
             )
-        found = live.bodies.get(resource.id.lower())
+        found = live.body(resource.id)
         return None if found is None else dict(found)
 
     def put(self, id: str, body: dict[str, Json], api_version: str) -> dict[str, Json]:
@@ -83,15 +84,12 @@ class DirectEngine:
 
     def look(self, stack: str) -> Picture:
         """Desired and live, now. Raises BadInput, Failed, Unobserved."""
-        from clouds.azure.live import read_live
         from clouds.program import desired
 
         wanted = list(desired(self.root, stack, self.environ))
-        azure = [d for d in wanted if d.type.startswith("azure-native:")]
+        azure = [d for d in wanted if d.type.startswith(AZURE)]
         live = read_live(self.arm, azure)
-        bodies = {id.lower(): dict(body) for id, body in live.bodies.items()}
-        unknown = {id.lower(): reason for id, reason in live.unknown.items()}
-        return Picture(wanted, bodies, unknown, [dict(b) for b in live.unmanaged])
+        return Picture.of(stack, wanted, live, baselines.load(self.root, stack, self.environ))
 
     def preview(self, stack: str, exclude: Sequence[str] = ()) -> Plan:
         """What an up would change. Deletes never stand in it: what nobody declares is the drift check's to
@@ -129,4 +127,13 @@ class DirectEngine:
         plan = Plan(stack, self.name, tuple(steps))
         check(plan, allow - {Action.REPLACE})
         Run(picture, steps, LiveCloud(self.arm), on_event, self.before_change, exclude).go()
+        if plan.changes and not exclude:
+            self._record_noise(stack, picture.wanted)
         return plan
+
+    def _record_noise(self, stack: str, wanted: Sequence[Desired]) -> None:
+        """Right after a whole up: what differs now is the service's own, and no news from here on."""
+        azure = [d for d in wanted if d.type.startswith(AZURE)]
+        report = drift.check(azure, read_live(self.arm, azure), None, stack)
+        if report.complete:  # of what was not seen, an earlier baseline is the better witness
+            baselines.write(self.root, stack, report.findings, self.environ)

@@ -6,6 +6,7 @@ before it is written, and one that is already as declared is left alone.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -14,9 +15,11 @@ from typing import Protocol
 
 from clouds import gates
 from clouds.azure.arm import ArmError
-from clouds.direct.planning import AZURE, Picture, body_of, differences, gate_kind, is_gate
-from recovery.arm.catalogue import CATALOGUE
+from clouds.azure.live import api_version
+from clouds.direct.planning import AZURE, Picture, body_of, gate_kind, is_gate
 from recovery.arm.merge import creation, merge, redacted, unresolved
+from recovery.arm.placeholders import references
+from recovery.drift.normalizers import canonical_id
 from recovery.engine import Event, EventKind
 from recovery.errors import DrError, Failed, Stopped
 from recovery.model import Action, Desired, Json, Step
@@ -55,6 +58,8 @@ class Run:
         self._before_change = before_change
         self._skip = {d.id.lower() for d in picture.wanted if excluded(d, exclude)}
         self._clock = clock
+        self._telling = threading.Lock()  # who watches sees one event at a time
+        self._touched: set[str] = set()  # canonical ids that this run has written
 
     def go(self) -> None:
         """Run all steps. The first failure stops what has not started; what runs is waited for. Raises
@@ -91,10 +96,17 @@ class Run:
             return
         if is_gate(resource):
             self._gate(resource, step)
-        elif resource.type.startswith(AZURE) and step.action is Action.CREATE:
+        elif not resource.type.startswith(AZURE):
+            return
+        elif step.action is Action.CREATE:
             self._timed(step, Action.CREATE, lambda: self._create(resource))
-        elif resource.type.startswith(AZURE) and step.action is Action.UPDATE:
+        elif step.action is Action.UPDATE or self._moved(resource):
             self._timed(step, Action.UPDATE, lambda: self._update(resource))
+
+    def _moved(self, resource: Desired) -> bool:
+        """Does it point at something that this run made anew (a new address), so that it differs only now?"""
+        pointed = {canonical_id(id) for id, _ in references(resource.inputs)}
+        return bool(pointed & self._touched and self._picture.findings([resource]))
 
     def _gate(self, resource: Desired, step: Step) -> None:
         # Looked at again at its turn: this very run may have changed what was seen when the plan was made.
@@ -107,13 +119,13 @@ class Run:
         gates.apply(kind, props)
 
     def _create(self, resource: Desired) -> None:
-        body = body_of(resource, self._picture)
+        body = body_of(resource, self._picture, {})
         self._refuse_gaps(resource, body)
         if redacted(body):
             raise Stopped(
-                f"{resource.id} needs a secret to be created, and the cached desired state holds none",
+                f"{resource.id} needs a secret to be created, and the desired state holds none",
                 "the direct engine works from what may be kept on disk, and secrets may not",
-                "create it once with dr up --engine pulumi, or give the secret to the resource by hand",
+                "create it once with dr up --engine pulumi, or make it by hand",
             )
         self._put(resource, creation(body))
 
@@ -126,10 +138,10 @@ class Run:
                 "dr status    (who holds the lock?), then run the same command again",
                 retry=True,
             )
-        body = body_of(resource, self._picture)
+        self._picture.bodies[canonical_id(resource.id)] = live
+        body = body_of(resource, self._picture, live)
         self._refuse_gaps(resource, body)
-        self._picture.bodies[resource.id.lower()] = live
-        if differences(resource, live, self._picture):
+        if self._picture.findings([resource]):
             self._put(resource, merge(live, body))
 
     def _refuse_gaps(self, resource: Desired, body: Mapping[str, Json]) -> None:
@@ -143,9 +155,12 @@ class Run:
             )
 
     def _put(self, resource: Desired, body: dict[str, Json]) -> None:
+        version = api_version(resource)
+        if version is None:
+            raise unknown_type(resource.arm_type or resource.type)
         self._before_change()
         try:
-            done = self._cloud.put(resource.id, body, CATALOGUE[resource.type].api_version)
+            done = self._cloud.put(resource.id, body, version)
         except ArmError as error:
             raise Failed(
                 f"{resource.id} could not be written: {error}",
@@ -153,7 +168,9 @@ class Run:
                 "run the same command again: it goes on where this one stopped",
                 retry=True,
             ) from error
-        self._picture.bodies[resource.id.lower()] = done
+        id = canonical_id(resource.id)
+        self._picture.bodies[id] = done
+        self._touched.add(id)
 
     def _delete(self, step: Step) -> None:
         self._before_change()
@@ -169,7 +186,8 @@ class Run:
 
     def _timed(self, step: Step, action: Action, work: Callable[[], None]) -> None:
         def tell(kind: EventKind, text: str = "") -> None:
-            self._on_event(Event(kind, action, step.id, step.type, step.name, text))
+            with self._telling:
+                self._on_event(Event(kind, action, step.id, step.type, step.name, text))
 
         tell(EventKind.STARTED)
         started = self._clock()
@@ -182,16 +200,17 @@ class Run:
 
 
 def api_version_of(arm_type: str) -> str:
-    """The API version of an ARM type as the catalogue knows it. Raises Stopped for a type that it does not
-    know."""
-    for row in CATALOGUE.values():
-        if row.arm_type.lower() == arm_type.lower():
-            return row.api_version
-    parent = arm_type.rpartition("/")[0]
-    if parent.count("/") >= 1:
-        return api_version_of(parent)
-    raise Stopped(
-        f"nothing is known of the type {arm_type}",
-        "deleting a resource of an unknown kind is not for a tool to decide",
-        "az resource delete --ids ID    (after looking at it)",
+    """The API version for an ARM type. Raises Stopped for a type of which nothing is known."""
+    version = api_version(Desired("", arm_type, "", {}))
+    if version is None:
+        raise unknown_type(arm_type)
+    return version
+
+
+def unknown_type(arm_type: str) -> Stopped:
+    """No API version is known for it."""
+    return Stopped(
+        f"nothing is known of the type {arm_type or '(none)'}",
+        "changing a resource of an unknown kind is not for a tool to decide",
+        "az resource show --ids ID    (look at it, and change it by hand)",
     )

@@ -1,24 +1,25 @@
-"""The plan of the direct engine: desired × live, by the drift checker's own comparison, in the graph's
-order."""
+"""The plan of the direct engine: the drift checker's own findings as steps, in the graph's order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from clouds import gates
-from recovery.arm.merge import without_ignored
-from recovery.arm.placeholders import resolve
-from recovery.arm.shape import to_body
-from recovery.drift.compare import Difference, Kind, compare
+from recovery.arm.placeholders import references, resolve
+from recovery.drift.baseline import Baseline
+from recovery.drift.normalizers import canonical_id
+from recovery.drift.prepare import declared_body
+from recovery.drift.report import Live, check
 from recovery.errors import Unobserved
-from recovery.model import Action, Desired, Json, Step
+from recovery.model import Action, Desired, Finding, Json, Step, Verdict
 from recovery.order import excluded, ordered
 
-GATE_TOKEN = "pulumi-python:gates:"  # noqa: S105 (a type token)
 STACK_REFERENCE = "pulumi:pulumi:StackReference"
 AZURE = "azure-native:"
+GATES = "pulumi-python:gates:"
 
 CREATE_ONLY: Mapping[str, tuple[str, ...]] = {
     "": ("location",),
@@ -27,32 +28,46 @@ CREATE_ONLY: Mapping[str, tuple[str, ...]] = {
     "azure-native:compute:VirtualMachineScaleSet": ("properties.orchestrationMode",),
     "azure-native:authorization:RoleAssignment": ("properties.principalId", "properties.roleDefinitionId"),
 }
-"""Paths (prefixes) that the service does not change on an existing resource: a difference there is a
-replacement. Incomplete on purpose: what is not listed here the service itself refuses, with its own words."""
-
-Bodies = dict[str, dict[str, Json]]
+"""Paths (prefixes) that a service does not change on an existing resource: a difference there is a
+replacement. Incomplete on purpose: what is not listed here the service itself refuses, in its own words."""
 
 
 @dataclass
 class Picture:
-    """What was seen when the plan was made. bodies: id (lower case) -> live body. unknown: id (lower) ->
-    reason."""
+    """What was seen when the plan was made. bodies: canonical id -> live body; kept up to date by the run."""
 
+    stack: str
     wanted: list[Desired]
-    bodies: Bodies
-    unknown: dict[str, str]
-    unmanaged: list[dict[str, Json]] = field(default_factory=list)
-    accepted: Callable[[Desired, Difference], bool] = lambda _resource, _difference: False
-    """Is this difference no drift (it equals the baseline)?"""
+    bodies: dict[str, Mapping[str, Json]]
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    unmanaged: Sequence[Mapping[str, Json]] = ()
+    baseline: Baseline | None = None
+
+    @classmethod
+    def of(cls, stack: str, wanted: Sequence[Desired], live: Live, baseline: Baseline | None) -> Picture:
+        """From what was read."""
+        return cls(stack, list(wanted), dict(live.bodies), live.unknown, live.unmanaged, baseline)
 
     def lookup(self, id: str) -> Mapping[str, Json] | None:
         """A live body for a placeholder."""
-        return self.bodies.get(id.lower())
+        return self.bodies.get(canonical_id(id))
+
+    def findings(self, resources: Sequence[Desired]) -> dict[str, list[Finding]]:
+        """canonical id -> what the drift check says of these resources, what the baseline accepts left
+        out."""
+        ids = {canonical_id(r.id) for r in resources}
+        ids |= {canonical_id(id) for r in resources for id, _ in references(r.inputs)}
+        bodies = {id: self.bodies[id] for id in ids if id in self.bodies}
+        unknown = {id: self.unknown[id] for id in ids if id in self.unknown and id not in bodies}
+        found: dict[str, list[Finding]] = defaultdict(list)
+        for finding in check(resources, Live(bodies, unknown), self.baseline, self.stack).findings:
+            found[canonical_id(finding.id)].append(finding)
+        return found
 
 
 def is_gate(resource: Desired) -> bool:
     """One of our dynamic resources."""
-    return resource.type.startswith(GATE_TOKEN) or resource.type.rpartition(":")[0].endswith("gates")
+    return resource.type.startswith(GATES)
 
 
 def gate_kind(resource: Desired) -> str:
@@ -60,17 +75,15 @@ def gate_kind(resource: Desired) -> str:
     return resource.type.rpartition(":")[2]
 
 
-def body_of(resource: Desired, picture: Picture) -> dict[str, Json]:
-    """The declared ARM body, placeholders resolved from live bodies, ignored properties left out."""
-    ignored = [str(p) for p in resource.options.get("ignoreChanges") or []]
-    inputs = without_ignored(resource.inputs, ignored)
-    return to_body(resource.type, resolve(inputs, picture.lookup))
+def name_of(resource: Desired) -> str:
+    """The URN's last part."""
+    return str(resource.options.get("name") or resource.id.rsplit("/", 1)[-1])
 
 
-def differences(resource: Desired, live: Mapping[str, Json], picture: Picture) -> list[Difference]:
-    """What an update would change: the drift checker's differences less those that it accepts."""
-    found = compare(body_of(resource, picture), live)
-    return [d for d in found if not picture.accepted(resource, d)]
+def body_of(resource: Desired, picture: Picture, live: Mapping[str, Json]) -> dict[str, Json]:
+    """The declared ARM body: placeholders resolved from live bodies, ignored properties left out."""
+    inputs = resolve(dict(resource.inputs), picture.lookup)
+    return declared_body(replace(resource, inputs=inputs), live)
 
 
 def plan_steps(picture: Picture, exclude: Sequence[str]) -> list[Step]:
@@ -79,57 +92,56 @@ def plan_steps(picture: Picture, exclude: Sequence[str]) -> list[Step]:
     Raises Unobserved when a resource that the plan needs could not be read: a plan made on a guess is none.
     """
     order = ordered(picture.wanted)
-    _refuse_unknown(order, picture, exclude)
-    gated = [r for r in order if is_gate(r) and not excluded(r, exclude)]
+    taking_part = [r for r in order if not excluded(r, exclude)]
+    found = picture.findings([r for r in taking_part if r.type.startswith(AZURE)])
+    _refuse_unknown(taking_part, found)
+    gated = [r for r in taking_part if is_gate(r)]
     with ThreadPoolExecutor(8, thread_name_prefix="gates") as pool:
         looks = pool.map(lambda r: gates.read(gate_kind(r), r.inputs), gated)
         seen = {r.id: look for r, look in zip(gated, looks, strict=True)}
-    return [_step(r, picture, seen, exclude) for r in order]
+    chosen = {r.id for r in taking_part}
+    return [_step(r, found, seen) if r.id in chosen else _plain(r, Action.SAME) for r in order]
 
 
-def _refuse_unknown(order: Sequence[Desired], picture: Picture, exclude: Sequence[str]) -> None:
-    blind = [r for r in order if r.id.lower() in picture.unknown and not excluded(r, exclude)]
+def _refuse_unknown(resources: Sequence[Desired], found: Mapping[str, Sequence[Finding]]) -> None:
+    blind = [(r, f) for r in resources for f in found.get(canonical_id(r.id), ())
+             if f.verdict is Verdict.UNKNOWN]  # fmt: skip
     if not blind:
         return
-    shown = "; ".join(f"{_name(r)}: {picture.unknown[r.id.lower()]}" for r in blind[:5])
+    shown = "; ".join(f"{name_of(r)}: {f.reason}" for r, f in blind[:5])
+    names = sorted({name_of(r) for r, _ in blind})
     raise Unobserved(
-        f"{len(blind)} resource(s) could not be read: {shown}",
+        f"{len(names)} resource(s) could not be read: {shown}",
         "whether they need a change is unknown, and a plan made on a guess may change the wrong thing",
-        "run the same command again; to go on without them: "
-        + " ".join(f"--exclude {_name(r)}" for r in blind[:5]),
+        "run the same command again; to go on without them, add "
+        + " ".join(f"--exclude '{n}'" for n in names[:5]),
         retry=True,
     )
 
 
-def _name(resource: Desired) -> str:
-    return str(resource.options.get("name") or resource.id.rsplit("/", 1)[-1])
+def _plain(resource: Desired, action: Action, paths: Sequence[str] = ()) -> Step:
+    return Step(action, resource.id, resource.type, name_of(resource), tuple(paths))
 
 
 def _step(
-    resource: Desired, picture: Picture, seen: Mapping[str, Mapping[str, Json]], exclude: Sequence[str]
+    resource: Desired, found: Mapping[str, Sequence[Finding]], seen: Mapping[str, Mapping[str, Json]]
 ) -> Step:
-    def step(action: Action, paths: Sequence[str] = ()) -> Step:
-        return Step(action, resource.id, resource.type, _name(resource), tuple(paths))
-
-    if excluded(resource, exclude):
-        return step(Action.SAME)
     if resource.type == STACK_REFERENCE:
-        return step(Action.READ)
+        return _plain(resource, Action.READ)
     if is_gate(resource):
-        differs = gates.differs(gate_kind(resource), seen[resource.id], resource.inputs)
-        return step(Action.UPDATE, ["observed"]) if differs else step(Action.SAME)
-    if not resource.type.startswith(AZURE):
-        return step(Action.SAME)  # components and providers: nothing of them is in the cloud
-    live = picture.bodies.get(resource.id.lower())
-    if live is None:
-        return step(Action.CREATE)
-    found = differences(resource, live, picture)
-    if not found:
-        return step(Action.SAME)
-    paths = [d.path for d in found]
+        if gates.differs(gate_kind(resource), seen[resource.id], resource.inputs):
+            return _plain(resource, Action.UPDATE, ["observed"])
+        return _plain(resource, Action.SAME)
+    mine = found.get(canonical_id(resource.id), ())
+    if not mine:  # equal; or a component or a provider, of which nothing is in the cloud
+        return _plain(resource, Action.SAME)
+    if any(f.verdict is Verdict.MISSING for f in mine):
+        return _plain(resource, Action.CREATE)
+    paths = [f.path for f in mine]
     fixed = (*CREATE_ONLY[""], *CREATE_ONLY.get(resource.type, ()))
-    replaced = any(d.path.startswith(fixed) and d.kind is Kind.CHANGED for d in found)
-    return step(Action.REPLACE if replaced else Action.UPDATE, paths)
+    return _plain(
+        resource, Action.REPLACE if any(p.startswith(fixed) for p in paths) else Action.UPDATE, paths
+    )
 
 
 def unmanaged_steps(picture: Picture) -> list[Step]:

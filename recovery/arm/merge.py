@@ -7,8 +7,7 @@ filled in, and an element that nobody declared is left out, which removes it.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import cast
 
 from recovery.arm.placeholders import Unresolved
@@ -93,33 +92,6 @@ def _drop(value: Json) -> Json:
         return {k: _drop(v) for k, v in value.items() if v is not None and v != REDACTED}
     if isinstance(value, list):
         return [_drop(item) for item in value]
-    return value
-
-
-def without_ignored(inputs: Mapping[str, Json], ignored: Iterable[str]) -> dict[str, Json]:
-    """`inputs` without the properties that `ignoreChanges` names: what is there stays there.
-
-    Paths are Pulumi's: `sku.capacity`, `tags["x"]`, `rules[0].name`, `rules[*].name`.
-    """
-    result = dict(inputs)
-    for path in ignored:
-        parts = [a or b or c for a, b, c in re.findall(r'\["([^"]+)"\]|\[([0-9*]+)\]|([^.\[\]]+)', path)]
-        result = cast(dict[str, Json], _without(result, parts))
-    return result
-
-
-def _without(value: Json, parts: list[str]) -> Json:
-    if not parts:
-        return value
-    head, rest = parts[0], parts[1:]
-    if isinstance(value, Mapping):
-        if not rest:
-            return {k: v for k, v in value.items() if head not in (k, "*")}
-        return {k: _without(v, rest) if head in (k, "*") else v for k, v in value.items()}
-    if isinstance(value, list):
-        chosen = range(len(value)) if head == "*" else ([int(head)] if head.isdigit() else [])
-        return [_without(v, rest) if i in chosen and rest else v for i, v in enumerate(value)
-                if rest or i not in chosen]  # fmt: skip
     return value
 
 
