@@ -69,6 +69,10 @@ class Fault:
         return web.json_response(body, status=self.status or 500, headers=self.headers())
 
 
+def _refusal(status: int, code: str, message: str) -> web.Response:
+    return web.json_response({"error": {"code": code, "message": message}}, status=status)
+
+
 class Cut(Exception):  # noqa: N818  it is no error: a connection that shall be cut
     """The connection shall be cut without an answer."""
 
@@ -153,15 +157,15 @@ class Control:
         """Answer one `/_local/...` request (the token has been checked)."""
         name, _, rest = request.path.removeprefix("/_local/").strip("/").partition("/")
         request["rest"] = rest
-        handler = self.routes.get((request.method, name)) or _BUILT_IN.get((request.method, name))
-        if handler is None:
-            return web.json_response({"error": {"code": "NotFound", "message": f"no control {request.method} {request.path}"}}, status=404)  # fmt: skip
+        own, built_in = self.routes.get((request.method, name)), _BUILT_IN.get((request.method, name))
         try:
-            return await (
-                handler(request) if (request.method, name) in self.routes else handler(self, request)
-            )  # type: ignore[call-arg, arg-type]
+            if own is not None:
+                return await own(request)
+            if built_in is not None:
+                return await built_in(self, request)
         except (TypeError, ValueError, KeyError, re.error) as exc:
-            return web.json_response({"error": {"code": "BadControl", "message": f"{type(exc).__name__}: {exc}"}}, status=400)  # fmt: skip
+            return _refusal(400, "BadControl", f"{type(exc).__name__}: {exc}")
+        return _refusal(404, "NotFound", f"there is no control {request.method} {request.path}")
 
     async def _status(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response({name: get() for name, get in self.status.items()})

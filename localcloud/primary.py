@@ -1,0 +1,93 @@
+"""The primary, as the public sees it: two static addresses on the edge that answer for the API and the site."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from aiohttp import web
+
+from localcloud.control import Control, Cut
+
+ADDRESSES = ("192.0.2.10", "192.0.2.11")
+"""Documentation addresses (RFC 5737) that stand for the primary's static ones."""
+STATES = ("up", "down", "failing", "hanging")
+_SITE = "<!doctype html><title>demay</title><h1>demay</h1><p>served by the primary</p>\n"
+
+
+class Primary:
+    """Two servers. state of an address: up, down (connections are cut), failing (503), hanging (no answer)."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self.states = dict.fromkeys(ADDRESSES, "up")
+        self.ports: dict[str, int] = {}
+        self._runners: list[web.ServerRunner] = []
+        control.route("PUT", "primary", self._set)
+        control.route("GET", "primary", self._get)
+
+    async def start(self) -> None:
+        """Bind a free port for each address."""
+        for address in ADDRESSES:
+            runner = web.ServerRunner(
+                web.Server(self._handler(address), access_log=None), shutdown_timeout=0.5
+            )
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            self._runners.append(runner)
+            self.ports[address] = int(runner.addresses[0][1])
+
+    def _handler(self, address: str):  # type: ignore[no-untyped-def]  # aiohttp's own handler type
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            started, status = time.monotonic(), 0
+            try:
+                response = await self._answer(address, request)
+                status = response.status
+                return response
+            except Cut:
+                if request.transport is not None:
+                    request.transport.abort()
+                return web.Response(status=502)  # never arrives: the connection is cut
+            finally:
+                taken = time.monotonic() - started
+                self._control.record("primary", request.method, request.path_qs, status, taken, request.host, address=address)  # fmt: skip
+
+        return handle
+
+    async def _answer(self, address: str, request: web.BaseRequest) -> web.StreamResponse:
+        fault = self._control.fault("primary", request.method, request.path_qs)
+        if fault:
+            await asyncio.sleep(fault.timeout or fault.latency)
+            if fault.drop or fault.timeout is not None:
+                raise Cut
+            if fault.status:
+                return fault.answer()
+        state = self.states[address]
+        if state == "hanging":
+            await asyncio.sleep(60)
+        if state in ("down", "hanging"):
+            raise Cut
+        if state == "failing":
+            return web.json_response({"status": "failing", "cloud": "primary"}, status=503)
+        if (request.host or "").lower().startswith("api.") or request.path == "/health":
+            word = {"status": "healthy", "cloud": "primary"}
+            return web.json_response(word if request.path == "/health" else {**word, "path": request.path})
+        return web.Response(text=_SITE, content_type="text/html")
+
+    async def _set(self, request: web.Request) -> web.StreamResponse:
+        given = await request.json()
+        if given["state"] not in STATES:
+            raise ValueError(f"state is one of {', '.join(STATES)}")
+        for address in [given["address"]] if given.get("address") else ADDRESSES:
+            if address not in self.states:
+                raise ValueError(f"{address} is none of the primary's addresses {ADDRESSES}")
+            self.states[address] = given["state"]
+        return web.json_response(self.states)
+
+    async def _get(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response(self.states)
+
+    async def stop(self) -> None:
+        """Close the ports."""
+        for runner in self._runners:
+            await runner.cleanup()

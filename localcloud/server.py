@@ -1,0 +1,316 @@
+"""The local cloud's server: one asyncio process that holds the control plane, its effects, DNS and the primary,
+and starts the data plane and the served provider as children. `python -m localcloud.server --state DIR`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import importlib
+import importlib.util
+import json
+import os
+import secrets
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from clouds.endpoints import LOCAL_SUBSCRIPTION
+from localcloud import processes
+from localcloud.arm.defaults.common import Context, DataPlane
+from localcloud.arm.door import Door
+from localcloud.arm.service import Service
+from localcloud.arm.special import SPECIAL
+from localcloud.arm.store import Store
+from localcloud.arm.throughput import Limit
+from localcloud.bus import Bus, ResourceChanged
+from localcloud.control import Control
+from localcloud.dns.names import Names
+from localcloud.dns.resolver import CachingResolver
+from localcloud.dns.server import Server as DnsServer
+from localcloud.durations import Clock
+from localcloud.effects.edge import Edge
+from localcloud.effects.gateways import Gateways
+from localcloud.effects.reports import handlers
+from localcloud.effects.roles import Roles
+from localcloud.effects.scale_sets import ScaleSets
+from localcloud.primary import Primary
+
+LOCAL_TENANT = "00000000-0000-4000-8000-000000000002"
+RESOLVERS = ("Google", "Cloudflare", "OpenDNS")
+
+
+def _present(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+class LocalServer:
+    """Everything of one local cloud, wired."""
+
+    def __init__(self, state: Path, scale: float) -> None:
+        self.state = state
+        (state / "logs").mkdir(parents=True, exist_ok=True)
+        self.clock = Clock(scale)
+        self.control = Control(secrets.token_urlsafe(24), self.clock)
+        self.keys = {name: self._key(name) for name in ("storage", "cosmos")}
+        self.bus = Bus()
+        self.scale_sets = ScaleSets(self.bus, self.clock, state / "logs")
+        self.gateways = Gateways(self.bus, self.clock, self.scale_sets)
+        self.edge = Edge(self.control, self.gateways)
+        self.roles = Roles(self.bus, self.clock)
+        self.names = Names(self.bus, self.clock)
+        self.primary = Primary(self.control)
+        self.store = Store(LOCAL_SUBSCRIPTION)
+        self.context = Context(self.store, LOCAL_TENANT, None, self.edge.allocate)
+        self.service = Service(self.store, self.bus, self.context, self.clock, settle=self.scale_sets.settle)
+        self.door = Door(
+            self.service, self.control, {**SPECIAL, **handlers(self.scale_sets, self.gateways, self.clock)}
+        )
+        self.bus.lookup, self.bus.bodies = self.store.lookup, self.store.bodies
+        self.bus.subscribe(self._release)
+        self.authority = DnsServer(self._authoritative)
+        self.resolvers: list[CachingResolver] = []
+        self.data: DataPlane | None = None
+        self.runner: web.AppRunner | None = None
+        self.url = ""
+        self.provider: asyncio.subprocess.Process | None = None
+        self.provider_port: int | None = None
+
+    def _key(self, name: str) -> str:
+        """The emulators' key: made once for a state folder, so that what it holds stays readable."""
+        file = self.state / f"{name}.key"
+        if not file.exists():
+            file.touch(0o600)
+            file.write_text(base64.b64encode(secrets.token_bytes(64)).decode())
+        return file.read_text()
+
+    async def _authoritative(self, name: str, kind: str) -> Any:
+        return self.names.answer(name, kind)
+
+    async def _release(self, event: ResourceChanged) -> None:
+        if event.new is None and event.arm_type == "microsoft.network/publicipaddresses":
+            self.edge.release(event.id.lower())
+
+    async def start(self) -> None:
+        """Bring everything up; the files that say so are written last."""
+        await asyncio.gather(self.edge.start(), self.primary.start(), self.authority.start())
+        self.resolvers = [CachingResolver(name, self.authority.port, self.clock) for name in RESOLVERS]
+        await asyncio.gather(*(r.server.start() for r in self.resolvers), self._listen())
+        self._controls()
+        self._write("endpoints.json", json.dumps(self.endpoints(), indent=1))
+        starting: list[Awaitable[None]] = []
+        if _present("localcloud.data"):
+            starting.append(self._start_data())
+        if _present("localcloud.provider.__main__"):
+            starting.append(self._start_provider())
+        await asyncio.gather(*starting)
+        self._write("env", self.environment())
+        ready = {"pid": os.getpid(), "url": self.url, "token": self.control.token, "ready": time.time()}
+        self._write("server.json", json.dumps(ready))
+
+    async def _listen(self) -> None:
+        app = web.Application(client_max_size=8 << 20)
+        app["throughput_limit"] = Limit(self.clock.scale)
+        app["keys"] = self.keys
+        app["backend_health"] = self.gateways.report
+
+        async def control(request: web.Request) -> web.StreamResponse:
+            if not self.door.authorised(request):
+                return web.json_response(
+                    {"error": {"code": "AuthenticationFailed", "message": "the local token is missing"}},
+                    status=401,
+                )
+            return await self.control.handle(request)
+
+        app.router.add_route("*", "/_local/{tail:.*}", control)
+        app.router.add_route("*", "/{tail:.*}", self.door.handle)
+        self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self.runner.setup()
+        await web.TCPSite(self.runner, "127.0.0.1", 0, backlog=512).start()
+        self.url = f"http://127.0.0.1:{self.runner.addresses[0][1]}"
+
+    async def _start_data(self) -> None:
+        module = importlib.import_module("localcloud.data")
+        self.data = await module.start(
+            self.bus, self.state / "data", self.keys["storage"], self.keys["cosmos"], self.clock.scale
+        )
+        self.context.data = self.data
+
+    async def _start_provider(self) -> None:
+        port_file = self.state / "provider.port"
+        port_file.unlink(missing_ok=True)
+        command = [
+            sys.executable,
+            "-m",
+            "localcloud.provider",
+            "--endpoints",
+            str(self.state / "endpoints.json"),
+        ]
+        self.provider = await processes.spawn(
+            [*command, "--port-file", str(port_file)], log=self.state / "logs" / "provider.log"
+        )
+        while not (port_file.exists() and port_file.read_text().strip()):
+            if self.provider.returncode is not None:
+                raise RuntimeError(
+                    f"the served provider did not start; see {self.state / 'logs' / 'provider.log'}"
+                )
+            await asyncio.sleep(0.02)
+        self.provider_port = int(port_file.read_text())
+
+    def endpoints(self) -> dict[str, Any]:
+        """The fields of clouds.endpoints.Endpoints."""
+        ports = {**self.edge.ports, **self.primary.ports}
+        return {
+            "name": "local", "arm_url": self.url, "arm_token": self.control.token,
+            "subscription": LOCAL_SUBSCRIPTION, "tenant": LOCAL_TENANT, "scale": self.clock.scale,
+            "edge": {address: f"127.0.0.1:{port}" for address, port in ports.items()},
+            "resolvers": [{"name": r.name, "address": "127.0.0.1", "port": r.server.port} for r in self.resolvers],
+            "authority": {"name": "authority", "address": "127.0.0.1", "port": self.authority.port},
+            "control_url": f"{self.url}/_local", "storage_key": self.keys["storage"], "cosmos_key": self.keys["cosmos"],
+        }  # fmt: skip
+
+    def environment(self) -> str:
+        """Shell assignments that `pulumi` and `dr` need to work on this cloud."""
+        backend = self.state / "pulumi"
+        backend.mkdir(exist_ok=True)
+        values = {
+            "DR_ENDPOINTS": str(self.state / "endpoints.json"),
+            "DR_HOME": str(self.state / "home"),
+            "DR_GATE_LOG": str(self.state / "gates.log"),
+            "ARM_SUBSCRIPTION_ID": LOCAL_SUBSCRIPTION,
+            "ARM_TENANT_ID": LOCAL_TENANT,
+            "ARM_CLIENT_ID": LOCAL_TENANT,
+            "ARM_CLIENT_SECRET": "none-is-needed-here",
+            "PULUMI_BACKEND_URL": f"file://{backend}",
+            "PULUMI_CONFIG_PASSPHRASE": self._key("passphrase"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        if self.provider_port:
+            values["PULUMI_DEBUG_PROVIDERS"] = f"azure-native:{self.provider_port}"
+        return "".join(f"{k}={shlex.quote(v)}\n" for k, v in values.items())
+
+    def _write(self, name: str, text: str) -> None:
+        """Whole or not at all: a reader never sees half a file. It holds keys, so it is its owner's alone."""
+        part = self.state / f".{name}.part"
+        part.touch(0o600)
+        part.write_text(text)
+        part.replace(self.state / name)
+
+    def _controls(self) -> None:
+        async def instances(request: web.Request) -> web.StreamResponse:
+            if request.method == "PUT":
+                given = await request.json()
+                done = self.scale_sets.order(
+                    int(given.get("instance", -1)), given["state"], given.get("scaleSet", "")
+                )
+                return web.json_response({"obeyed": done})
+            return web.json_response([
+                {"scaleSet": s, "instance": i.number, "state": i.state, "port": i.port, "address": i.address,
+                 "pid": i.process.pid if i.process else None} for s, i in self.scale_sets.everything()
+            ])  # fmt: skip
+
+        async def world(request: web.Request) -> web.StreamResponse:
+            if request.method == "PUT":
+                given: dict[str, list[str]] = await request.json()
+                self.names.world |= {k.rstrip(".").lower(): list(v) for k, v in given.items()}
+            return web.json_response(self.names.world)
+
+        async def roles(_request: web.Request) -> web.StreamResponse:
+            return web.json_response(self.roles.shown())
+
+        async def resolvers(request: web.Request) -> web.StreamResponse:
+            if request.method == "DELETE":
+                for resolver in self.resolvers:
+                    resolver.flush()
+                return web.Response(status=204)
+            return web.json_response([{"name": r.name, "port": r.server.port} for r in self.resolvers])
+
+        for method, name, handler in (
+            ("GET", "instances", instances), ("PUT", "instances", instances), ("GET", "world", world),
+            ("PUT", "world", world), ("GET", "roles", roles), ("GET", "resolvers", resolvers),
+            ("DELETE", "resolvers", resolvers),
+        ):  # fmt: skip
+            self.control.route(method, name, handler)
+        shown: dict[str, Callable[[], Any]] = {
+            "pid": os.getpid, "scale": lambda: self.clock.scale, "url": lambda: self.url,
+            "edge": lambda: {**self.edge.ports, **self.primary.ports}, "resources": lambda: len(self.store.entries),
+            "dataPlane": lambda: self.data is not None, "providerPort": lambda: self.provider_port,
+            "primary": lambda: self.primary.states,
+        }  # fmt: skip
+        self.control.status |= shown
+
+    async def stop(self) -> None:
+        """End everything, the youngest first."""
+        for name in ("server.json", "env"):
+            (self.state / name).unlink(missing_ok=True)
+        self.service.operations.stop()
+        if self.provider is not None:
+            await processes.end(self.provider, 1.0)
+        await asyncio.gather(self.scale_sets.stop(), self.gateways.stop())
+        if self.data is not None:
+            await self.data.stop()
+        if self.runner is not None:
+            await self.runner.cleanup()
+        await asyncio.gather(self.edge.stop(), self.primary.stop(), self.authority.stop())
+        await asyncio.gather(*(r.server.stop() for r in self.resolvers))
+
+
+async def watch(parent: int, stopping: asyncio.Event) -> None:
+    """Stop when the process that started us has gone."""
+    while True:
+        try:
+            os.kill(parent, 0)
+        except ProcessLookupError:
+            break
+        if os.getppid() != parent:  # a zombie still answers kill(0), but it is nobody's parent any more
+            break
+        await asyncio.sleep(0.3)
+    stopping.set()
+
+
+async def serve(state: Path, scale: float, parent: int | None) -> int:
+    """Run until told to stop. Returns the exit code."""
+    server = LocalServer(state, scale)
+    stopping = server.control.stopping
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stopping.set)
+    watcher = loop.create_task(watch(parent, stopping)) if parent else None
+    try:
+        starting = loop.create_task(server.start())
+        stopped = loop.create_task(stopping.wait())
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            await stopped
+        else:
+            starting.cancel()
+    finally:
+        if watcher:
+            watcher.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(15):
+                await server.stop()
+    return 0
+
+
+def main() -> int:
+    """`python -m localcloud.server`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--scale", type=float, default=60.0)
+    parser.add_argument("--parent-pid", type=int)
+    given = parser.parse_args()
+    return asyncio.run(serve(given.state.resolve(), given.scale, given.parent_pid))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
