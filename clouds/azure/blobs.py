@@ -41,12 +41,14 @@ class Blobs:
     """One storage account. account: its ARM body (name and ``properties.primaryEndpoints.blob``).
 
     With a storage key in the endpoints (a local cloud) that key signs; else DefaultAzureCredential does.
+    patience: how often the SDK tries a failed request again (with growing pauses) before it counts as failed.
     """
 
-    def __init__(self, account: Mapping[str, Json], endpoints: Endpoints) -> None:
+    def __init__(self, account: Mapping[str, Json], endpoints: Endpoints, patience: int = 3) -> None:
         self.name = str(account.get("name") or str(account.get("id", "")).rpartition("/")[2])
         self.endpoint = endpoint_of(account, "primaryEndpoints", "blob")
         self._key = endpoints.storage_key
+        self._patience = patience
         self._made: BlobServiceClient | None = None
 
     @property
@@ -63,7 +65,7 @@ class Blobs:
                 from azure.identity import DefaultAzureCredential
 
                 credential = DefaultAzureCredential()
-            self._made = BlobServiceClient(self.endpoint.rstrip("/"), credential=credential)
+            self._made = BlobServiceClient(self.endpoint.rstrip("/"), credential=credential, retry_total=self._patience)
         return self._made
 
     def put(

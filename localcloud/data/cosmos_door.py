@@ -7,6 +7,7 @@ RU/s (real seconds: data is never scaled). Batches stay as the server has them: 
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ class CosmosDoor:
     ) -> web.StreamResponse:
         url = URL(await self._upstream() + request.raw_path, encoded=True)
         try:
-            answer = await self._client.request(request.method, url, headers=headers, data=body or None)
+            answer = await self._client.request(request.method, url, headers=headers, data=io.BytesIO(body) if body else None)
         except (ClientError, OSError) as problem:
             return error(503, "ServiceUnavailable", f"the server behind this door does not answer: {problem}")
         async with answer:

@@ -72,7 +72,8 @@ class FunctionApp:
         self._stopped = False
         self._turn = asyncio.Lock()
         self.executions: deque[Execution] = deque(maxlen=KEPT)
-        self.deployment: Deployment | None = None
+        self.deployment: Deployment | None = None  # the one that runs
+        self.latest: Deployment | None = None  # the last one pushed, which may have failed
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -105,13 +106,14 @@ class FunctionApp:
     async def deploy(self, archive: Path, message: str) -> Deployment:
         """Take a package; the functions are listed some time after."""
         digest = await asyncio.to_thread(_digest, archive)
-        self.deployment = Deployment(digest, 4, message, datetime.now(UTC).isoformat())
+        self.latest = Deployment(digest, 4, message, datetime.now(UTC).isoformat())
         target = self._folder / f"package-{digest[:16]}"
         try:
             await asyncio.to_thread(packages.unpack, archive, target)
         except packages.BadPackageError as problem:
-            self.deployment.status, self.deployment.status_text = 3, str(problem)
-            return self.deployment
+            self.latest.status, self.latest.status_text = 3, str(problem)
+            return self.latest
+        self.deployment = self.latest
         (self._folder / "current").write_text(target.name)
         (self._folder / "deployment.json").write_bytes(orjson.dumps(asdict(self.deployment)))
         await self._restart()
@@ -122,7 +124,7 @@ class FunctionApp:
         """After the local cloud was started again: run the package that was there."""
         record = self._folder / "deployment.json"
         if self._current and record.is_file():
-            self.deployment = Deployment(**orjson.loads(record.read_bytes()))
+            self.deployment = self.latest = Deployment(**orjson.loads(record.read_bytes()))
             await self._restart()
 
     async def _restart(self) -> None:
@@ -213,7 +215,8 @@ class FunctionApp:
     async def forget(self) -> None:
         """The site was deleted: its code and its history go with it."""
         await self.stop()
-        self.deployment, self._settings, self._listed_at = None, {}, 0.0
+        self.deployment = self.latest = None
+        self._settings, self._listed_at = {}, 0.0
         self.executions.clear()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True, exist_ok=True)

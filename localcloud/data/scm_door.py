@@ -18,10 +18,6 @@ def _answer(status: int, body: object) -> web.Response:
     return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")
 
 
-def _deployment(found: Deployment) -> dict[str, object]:
-    return {**asdict(found), "complete": True, "active": found.status == 4, "is_readonly": True}
-
-
 class ScmDoor:
     """``POST /api/publish`` and ``GET /api/deployments/{latest|id}``."""
 
@@ -38,13 +34,23 @@ class ScmDoor:
             return await self._publish(request)
         if request.method == "GET" and path.startswith("/api/deployments/"):
             wanted = path.rpartition("/")[2]
-            found = self._app.deployment
-            if found is None or wanted not in ("latest", found.id):
+            asked = {d.id: d for d in self._known()}
+            if self._app.latest:
+                asked["latest"] = self._app.latest
+            if wanted not in asked:
                 return _answer(404, {"error": f"no deployment {wanted}"})
-            return _answer(200, _deployment(found))
+            return _answer(200, self._view(asked[wanted]))
         if request.method == "GET" and path == "/api/deployments":
-            return _answer(200, [_deployment(self._app.deployment)] if self._app.deployment else [])
+            return _answer(200, [self._view(d) for d in self._known()])
         return web.Response(status=404)
+
+    def _known(self) -> list[Deployment]:
+        """The deployment that runs and the last one pushed."""
+        found = [d for d in (self._app.deployment, self._app.latest) if d]
+        return found[:1] if len(found) == 2 and found[0] is found[1] else found
+
+    def _view(self, found: Deployment) -> dict[str, object]:
+        return {**asdict(found), "complete": True, "active": found is self._app.deployment, "is_readonly": True}
 
     async def _publish(self, request: web.BaseRequest) -> web.Response:
         kind = request.query.get("type", "zip")
