@@ -8,18 +8,18 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clouds import local_control
 from recovery.errors import BadInput, Failed
 from recovery.exit_codes import ExitCode
+from recovery.model import Json
 from scripts.command import run
 
-State = Annotated[Path | None, typer.Option(help="State folder; default: `local` in DR_HOME (.dr).")]
+State = Annotated[Path | None, typer.Option(help="State folder; default: that of DR_ENDPOINTS, else .dr/local.")]
 USAGE = """Usage: dr local up|down|status [OPTIONS]
 
   up      start a local cloud in the background; prints its environment as shell assignments
@@ -27,13 +27,16 @@ USAGE = """Usage: dr local up|down|status [OPTIONS]
   status  say what runs
 
 Examples:
-  dr local up > .dr/local.env && set -a && . .dr/local.env
+  dr local up > local.env && set -a && . ./local.env
   dr local up --scale 30 --state /tmp/cloud
   dr local status
   dr local down"""
 
 
 def _folder(state: Path | None) -> Path:
+    """The folder asked for, else that of the cloud whose environment is in force, else the default one."""
+    if state is None and os.environ.get("DR_ENDPOINTS"):
+        return Path(os.environ["DR_ENDPOINTS"]).absolute().parent
     return (state or Path(os.environ.get("DR_HOME") or ".dr") / "local").absolute()
 
 
@@ -41,7 +44,7 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def assignments(environment: dict[str, str]) -> str:
+def assignments(environment: Mapping[str, str]) -> str:
     """Shell assignments, sorted, quoted: `set -a; . FILE` takes them."""
     return "\n".join(f"{name}={shlex.quote(value)}" for name, value in sorted(environment.items()))
 
@@ -52,22 +55,19 @@ def up(
 ) -> int:
     """Start the local cloud and print its environment (stdout: assignments only)."""
     if not 0 < scale <= 3600:
-        raise BadInput(f"the scale must be above 0 and at most 3600 (found {scale:g})", "nothing was started", "dr local up --scale 60")  # fmt: skip
-    folder = _folder(state)
-    if local_control.status(folder) is not None:
         raise BadInput(
-            f"a local cloud is already up in {folder}",
-            "two clouds on one state folder would overwrite each other",
-            f"dr local down --state {folder}    (or give this one another --state)",
+            f"the scale must be above 0 and at most 3600 (found {scale:g})",
+            "nothing was started",
+            "dr local up --scale 60",
         )
     import localcloud
 
-    began = time.monotonic()
+    folder, began = _folder(state), time.monotonic()
     cloud = localcloud.start(folder, scale)
-    environment = {str(k): str(v) for k, v in cloud.environment.items()}
-    print(assignments(environment))
-    _say(f"the local cloud is up after {time.monotonic() - began:.1f} s, at 1/{scale:g} of real durations; state in {folder}")
-    _say(f"stop it with: dr local down{f' --state {folder}' if state else ''}")
+    print(assignments(cloud.environment))
+    named = f" --state {folder}" if state else ""
+    _say(f"the local cloud is up after {time.monotonic() - began:.1f} s, slow operations at 1/{scale:g}; state in {folder}")
+    _say(f"its environment stands in {cloud.env_file} too; stop it with: dr local down{named}")
     return ExitCode.CLEAN
 
 
@@ -76,41 +76,42 @@ def down(
     forget: Annotated[bool, typer.Option("--forget", help="Remove the state folder too.")] = False,
 ) -> int:
     """Stop the local cloud and everything it started. Not running is fine."""
+    import localcloud
+
     folder = _folder(state)
-    if local_control.status(folder) is None:
+    cloud = localcloud.running(folder)
+    if cloud is None:
         _say(f"no local cloud is up in {folder}")
     else:
-        local_control.call(folder, "POST", "shutdown")
-        deadline = time.monotonic() + 30
-        while local_control.status(folder) is not None:
-            if time.monotonic() > deadline:
-                raise Failed(
-                    f"the local cloud in {folder} still answers 30 s after it was told to stop",
-                    "it holds its ports and its children",
-                    f"dr local status --state {folder}    (names its process)",
-                )
-            time.sleep(0.1)
+        cloud.stop()
+        if cloud.alive:
+            raise Failed(
+                f"the local cloud's server (process {cloud.pid}) outlived its end",
+                "it holds its ports and its children",
+                f"kill -9 -- -{cloud.pid}    (its whole group)",
+            )
         _say("the local cloud is down")
     if forget:
         shutil.rmtree(folder, ignore_errors=True)
     return ExitCode.CLEAN
 
 
-def status(
-    state: State = None, format: Annotated[str, typer.Option(help="text or json.")] = "text"
-) -> int:
+def status(state: State = None, format: Annotated[str, typer.Option(help="text or json.")] = "text") -> int:
     """Say what runs. Exit code 0 when it is up, 3 when it is not."""
+    import localcloud
+
     folder = _folder(state)
-    seen = local_control.status(folder)
+    cloud = localcloud.running(folder)
+    seen: dict[str, Json] = cloud.control("GET", "status") if cloud else {}
     if format == "json":
-        print(json.dumps({"up": seen is not None, "state": str(folder), "parts": seen or {}}, indent=1))
-    elif seen is None:
+        print(json.dumps({"up": cloud is not None, "state": str(folder), "parts": seen}, indent=1))
+    elif cloud is None:
         print(f"no local cloud is up in {folder}")
     else:
         for name, value in sorted(seen.items()):
             print(f"{name:<14} {value if isinstance(value, str) else json.dumps(value)}")
         print(f"the local cloud in {folder} is up")
-    return ExitCode.CLEAN if seen is not None else ExitCode.FINDING
+    return ExitCode.CLEAN if cloud else ExitCode.FINDING
 
 
 VERBS: dict[str, Callable[..., int]] = {"up": up, "down": down, "status": status}

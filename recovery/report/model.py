@@ -163,9 +163,8 @@ class Report:
 
     @property
     def seconds(self) -> float:
-        """From the first step's start to the last one's end."""
-        ends = [s.end for s in self.steps if s.outcome is not Outcome.NOT_REACHED]
-        return max(ends, default=0.0) - min((s.start for s in self.steps), default=0.0)
+        """From the beginning (the local cloud's start included) to the last step's end."""
+        return max((s.end for s in self.steps if s.outcome is not Outcome.NOT_REACHED), default=0.0)
 
     def to_json(self) -> dict[str, Json]:
         """The published document, without the picture's bytes."""

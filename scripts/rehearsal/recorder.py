@@ -60,7 +60,7 @@ class Recorder:
 
     def clock(self) -> float:
         """Real seconds since the rehearsal began."""
-        return time.monotonic() - self._zero
+        return round(time.monotonic() - self._zero, 4)
 
     def fact(self, text: str) -> None:
         """A short sentence with figures for the step under way."""

@@ -33,6 +33,6 @@ def test_status_of_a_cloud_that_is_not_up_is_a_finding(tmp_path: Path, capsys: p
 def test_down_without_a_cloud_is_fine_and_can_forget_the_state(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()
-    (state / "endpoints.json").write_text('{"control_url": "http://127.0.0.1:9/_local"}')
+    (state / "endpoints.json").write_text('{"arm_url": "http://127.0.0.1:9"}')
     assert local.main(["down", "--state", str(state), "--forget"]) == 0
     assert not state.exists()
