@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recovery.engine import DIALS_ONLY
 from recovery.errors import Stopped
 from recovery.exit_codes import ExitCode
 from recovery.model import Action, Json
@@ -178,7 +179,7 @@ def _finish(
 
     data: dict[str, Json] = record.data if record else {}
     by_sign = {str(action): action for action in Action}
-    allow = frozenset(by_sign[sign] for sign in data.get("allow", []) if sign in by_sign) or switch.DIALS_ONLY
+    allow = frozenset(by_sign[sign] for sign in data.get("allow", []) if sign in by_sign) or DIALS_ONLY
     if record is not None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         record.note(resumed={"at": now, "pid": os.getpid(), "evidence": evidence})
