@@ -1,0 +1,225 @@
+"""What each setting may be: one table of keys, defaults, kinds and rules, and the error that names all that is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PROJECT = "standby"
+REQUIRED = object()
+
+
+class SettingsError(ValueError):
+    """Every problem of a stack's settings at once. `problems`: one sentence each, with file and key."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        lines = "\n".join(f"  - {p}" for p in problems)
+        file = problems[0].partition(":")[0] if problems else "the stack file"
+        self.summary = f"{count} in the settings; nothing was changed\n{lines}"
+        self.detail = "a footprint built from wrong settings fails on the day it is needed"
+        self.fix = f"edit {file}, then: dr preview -s {file.removeprefix('Pulumi.').removesuffix('.yaml')}"
+        super().__init__(f"{self.summary}\n  why it matters: {self.detail}\n  fix: {self.fix}")
+
+
+Rule = Callable[[Any], str]
+"""Returns "" when the value may be, else the words that follow the key ("must be …")."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting. kind: int, str, list or dict. default REQUIRED: there is none."""
+
+    kind: type
+    default: Any
+    rule: Rule
+
+
+def _between(low: int, high: int, unit: str = "", why: str = "") -> Rule:
+    words = f"must be between {low} and {high}{' ' + unit if unit else ''}{why}"
+    return lambda v: "" if low <= v <= high else words
+
+
+def _match(pattern: str, words: str) -> Rule:
+    found = re.compile(pattern)
+    return lambda v: "" if found.fullmatch(v) else f"must be {words}"
+
+
+def _one_of(*allowed: str) -> Rule:
+    return lambda v: "" if v in allowed else f"must be one of {', '.join(allowed)}"
+
+
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_host = _match(rf"({LABEL}\.)+{LABEL}", "a host name such as lb.primary.example")
+_label = _match(LABEL, "one DNS label such as api")
+_path = _match(r"/[A-Za-z0-9._~/-]*", "a path that begins with /")
+_cosmos = _match(r"[^/\\#?]{0,254}[^/\\#? ]", "a Cosmos DB name without / \\ # ?")
+
+
+def _apex(value: list[Any]) -> str:
+    wrong = [str(v) for v in value if not _ipv4(v)]
+    if wrong:
+        return (
+            f"must be static IPv4 addresses, not names ({', '.join(wrong)}): an apex cannot be a CNAME and a load "
+            "balancer has no fixed address (use Global Accelerator, or an NLB with Elastic IPs)"
+        )
+    return "" if value else "must name at least one static address"
+
+
+def _ipv4(value: Any) -> bool:
+    try:
+        ipaddress.IPv4Address(str(value))
+    except ValueError:
+        return False
+    return True
+
+
+def _zones(value: list[Any]) -> str:
+    known = all(isinstance(v, str) for v in value) and value and set(value) <= {"1", "2", "3"}
+    return "" if known and len(set(value)) == len(value) else 'must be different zones out of "1", "2", "3"'
+
+
+def _image(value: dict[str, Any]) -> str:
+    parts = {"publisher", "offer", "sku", "version"}
+    whole = set(value) == parts and all(isinstance(v, str) and v for v in value.values())
+    return "" if whole else f"must have exactly {', '.join(sorted(parts))}, as text"
+
+
+def _tags(value: dict[str, Any]) -> str:
+    if {"mode", "footprint"} & set(value):
+        return "must not hold mode or footprint: those tags are the program's own, on the resource group alone"
+    bad = [
+        k
+        for k, v in value.items()
+        if not isinstance(v, str) or len(k) > 512 or len(v) > 256 or set(k) & set("<>%&\\?/")
+    ]
+    return f"has tags Azure would refuse: {', '.join(map(str, bad))}" if bad else ""
+
+
+_SECRET = r"https://[a-z0-9-]+\.vault\.azure\.net/secrets/[A-Za-z0-9-]+"  # noqa: S105 - a pattern, no secret
+
+
+def _certificate(value: str) -> str:
+    if not value or re.fullmatch(rf"{_SECRET}/?", value):
+        return ""
+    if re.fullmatch(rf"{_SECRET}/[^/]+/?", value):
+        return "must not end in a version: the gateway follows renewals by the versionless id alone"
+    return "must be a Key Vault secret id such as https://NAME.vault.azure.net/secrets/NAME"
+
+
+def _ru(value: int) -> str:
+    return "" if 400 <= value <= 1_000_000 and value % 100 == 0 else "must be RU/s from 400 in steps of 100"
+
+
+_IMAGE = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"}
+_ADMIN = r"(?!(?:root|admin|administrator|guest|test|user)$)[a-z_][a-z0-9_-]{0,31}"
+
+FIELDS: dict[str, Field] = {
+    "site": Field(str, "image-app", _one_of("image-app")),
+    "mode": Field(str, REQUIRED, _one_of("standby", "active")),
+    "location": Field(str, "brazilsouth", _match(r"[a-z]+[a-z0-9]*", "an Azure region such as brazilsouth")),
+    "names.prefix": Field(str, REQUIRED, _match(r"[a-z][a-z0-9]{2,10}", "3-11 lower-case letters and digits: storage accounts are named after it")),
+    "dns.domain": Field(str, REQUIRED, _match(rf"({LABEL}\.)+[a-z]{{2,63}}", "a domain such as demay.com")),
+    "dns.ttl": Field(int, 60, _between(1, 300, "seconds", " (ACT-4: resolvers may keep the old answer that long)")),
+    "dns.api": Field(str, "api", _label),
+    "dns.site": Field(str, "www", _label),
+    "dns.contingency": Field(str, "dr", _label),
+    "primary.apexAddresses": Field(list, REQUIRED, _apex),
+    "primary.apiHost": Field(str, REQUIRED, _host),
+    "primary.siteHost": Field(str, REQUIRED, _host),
+    "primary.healthPath": Field(str, "/health", _path),
+    "api.instances": Field(int, 2, _between(0, 1000)),
+    "api.vmSize": Field(str, "Standard_B2s", _match(r"(Standard|Basic)_[A-Za-z0-9_]+", "a VM size such as Standard_B2s")),
+    "api.adminUser": Field(str, "standby", _match(_ADMIN, "a Linux user name that Azure allows (not root, admin, …)")),
+    "api.sshPublicKey": Field(str, REQUIRED, _match(r"ssh-(ed25519|rsa) [A-Za-z0-9+/=]+( .*)?", "an OpenSSH public key (ssh-ed25519 or ssh-rsa)")),
+    "api.port": Field(int, 8080, _between(1, 65535)),
+    "api.healthPath": Field(str, "/health", _path),
+    "api.zones": Field(list, ["1", "2", "3"], _zones),
+    "api.image": Field(dict, _IMAGE, _image),
+    "database.throughputKind": Field(str, "manual", _one_of("manual", "autoscale")),
+    "database.standbyThroughput": Field(int, 400, _ru),
+    "database.activeThroughput": Field(int, 4000, _ru),
+    "database.database": Field(str, "images", _cosmos),
+    "database.container": Field(str, "fragments", _cosmos),
+    "database.partitionKey": Field(str, "/imageId", _match(r"(/[A-Za-z0-9_]+)+", "a partition key path such as /imageId")),
+    "gateway.standbyCapacity": Field(int, 0, _between(0, 100, "capacity units")),
+    "gateway.activeCapacity": Field(int, 2, _between(0, 100, "capacity units")),
+    "gateway.maxCapacity": Field(int, 10, _between(2, 125, "capacity units")),
+    "gateway.certificateSecretId": Field(str, "", _certificate),
+    "gates.healthTimeout": Field(int, 900, _between(1, 7200, "seconds")),
+    "gates.returnTimeout": Field(int, 300, _between(1, 7200, "seconds")),
+    "gates.drainTimeout": Field(int, 1800, _between(1, 86400, "seconds")),
+    "gates.quiet": Field(int, 120, _between(1, 3600, "seconds")),
+    "gates.consecutive": Field(int, 5, _between(1, 100, "answers")),
+    "tags": Field(dict, {}, _tags),
+}  # fmt: skip
+
+_WORDS = {int: "a whole number", str: "text", list: "a list", dict: "a mapping"}
+
+
+def checked(raw: Mapping[str, Any], file: str, problems: Sequence[str] = ()) -> dict[str, Any]:
+    """Flat, valid values for every field. raw: keys without namespace, objects nested. Raises SettingsError."""
+    found, wrong = _flatten(raw), list(problems)
+    for key in found:
+        if key not in FIELDS:
+            near = difflib.get_close_matches(key, FIELDS, 1)
+            hint = f"; did you mean {PROJECT}:{near[0]}?" if near else ""
+            wrong.append(f"{file}: {PROJECT}:{key} is not a setting{hint}")
+    values: dict[str, Any] = {}
+    for key, field in FIELDS.items():
+        value = found.get(key, field.default)
+        where = f"{file}: {PROJECT}:{key}"
+        if value is REQUIRED or value is None:
+            wrong.append(f"{where} is missing")
+        elif not isinstance(value, field.kind) or isinstance(value, bool):
+            wrong.append(f"{where} must be {_WORDS[field.kind]} (found {value!r})")
+        elif words := field.rule(value):
+            wrong.append(f"{where} {words} (found {value!r})")
+        else:
+            values[key] = value
+    wrong += [f"{file}: {p}" for p in _together(values)]
+    if wrong:
+        raise SettingsError(wrong)
+    return values
+
+
+def _flatten(raw: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    groups = {k.partition(".")[0] for k in FIELDS if "." in k}
+    for key, value in raw.items():
+        if key in groups and isinstance(value, Mapping):
+            flat.update({f"{key}.{inner}": v for inner, v in value.items()})
+        elif key in groups:  # a wrong kind, reported for each of its keys
+            flat.update({k: value for k in FIELDS if k.startswith(f"{key}.")})
+        else:
+            flat[key] = value
+    return flat
+
+
+def _together(v: Mapping[str, Any]) -> list[str]:
+    """Rules over several settings, on those that are valid by themselves."""
+    out = []
+    if v.get("mode") == "active" and v.get("api.instances", 2) < 2:
+        out.append(f"{PROJECT}:api.instances must be >= 2 in mode active (found {v['api.instances']})")
+    low, high = v.get("database.standbyThroughput"), v.get("database.activeThroughput")
+    if low and high and low > high:
+        out.append(f"{PROJECT}:database.standbyThroughput must be <= activeThroughput (found {low} > {high})")
+    if low and high and low * 100 < high:
+        out.append(
+            f"{PROJECT}:database.standbyThroughput must be >= activeThroughput / 100 (found {low} < {high // 100}): "
+            "Cosmos DB keeps that floor for ever after"
+        )
+    if v.get("database.throughputKind") == "autoscale" and low and low < 1000:
+        out.append(f"{PROJECT}:database.standbyThroughput must be >= 1000 with autoscale (found {low})")
+    for key in ("gateway.standbyCapacity", "gateway.activeCapacity"):
+        if v.get(key, 0) > v.get("gateway.maxCapacity", 125):
+            out.append(f"{PROJECT}:{key} must be <= gateway.maxCapacity (found {v[key]})")
+    labels = [v[k] for k in ("dns.api", "dns.site", "dns.contingency") if k in v]
+    if len(set(labels)) < len(labels):
+        out.append(f"{PROJECT}:dns.api, site and contingency must differ (found {', '.join(labels)})")
+    return out
