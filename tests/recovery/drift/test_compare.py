@@ -1,0 +1,113 @@
+"""The generic comparison: properties for the rule, tables for the quirks (issue 3, "Drift")."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recovery.arm.placeholders import Unresolved
+from recovery.drift.compare import Kind, compare
+from recovery.drift.normalizers import fold
+from recovery.model import REDACTED
+from tests.recovery.drift.strategies import (
+    as_the_service_gives_it_back,
+    bodies,
+    changed,
+    leaves,
+    name_of,
+    with_value,
+)
+
+
+@given(bodies)
+def test_a_state_compared_with_itself_is_clean(body: dict[str, Any]) -> None:
+    assert compare(body, body) == []
+
+
+@given(bodies, st.integers())
+def test_order_case_and_what_the_service_adds_are_no_differences(body: dict[str, Any], seed: int) -> None:
+    assert compare(body, as_the_service_gives_it_back(body, random.Random(seed))) == []  # noqa: S311 (no secret)
+
+
+@given(bodies, st.data())
+def test_any_one_changed_value_is_found_under_its_own_name(body: dict[str, Any], data: st.DataObject) -> None:
+    path, value = data.draw(st.sampled_from(list(leaves(body))))
+    found = compare(with_value(body, path, changed(value)), body)
+    assert any(fold(name_of(path)) in fold(d.path) for d in found), (path, found)
+
+
+@pytest.mark.parametrize("empty", [False, None, "", [], {}], ids=repr)
+def test_a_declared_nothing_equals_an_absent_one(empty: object) -> None:
+    assert compare({"properties": {"a": empty}}, {"properties": {}}) == []
+
+
+@pytest.mark.parametrize("value", [True, 1, 0, "x", ["x"], {"b": True}], ids=repr)
+def test_a_declared_something_that_does_not_come_back_is_a_difference(value: object) -> None:
+    assert [d.kind for d in compare({"properties": {"a": value}}, {"properties": {}})] == [Kind.ABSENT]
+
+
+def test_flat_and_nested_inputs_are_the_same_to_it() -> None:
+    live = {
+        "properties": {"subnets": [{"name": "a", "id": "/x", "properties": {"addressPrefix": "10.0.0.0/24"}}]}
+    }
+    flat = {"subnets": [{"name": "a", "addressPrefix": "10.0.0.0/24"}]}
+    assert compare(flat, live) == []
+    [found] = compare({"subnets": [{"name": "a", "addressPrefix": "10.0.1.0/24"}]}, live)
+    assert found.path == "properties.subnets[a].properties.addressPrefix"
+
+
+def test_an_element_added_to_a_declared_list_is_a_difference() -> None:
+    rule = {"name": "https", "properties": {"priority": 100}}
+    stranger = {"name": "ssh-from-anywhere", "properties": {"priority": 110}}
+    [found] = compare(
+        {"properties": {"securityRules": [rule]}}, {"properties": {"securityRules": [rule, stranger]}}
+    )
+    assert (found.kind, found.path) == (Kind.EXTRA, "properties.securityRules[ssh-from-anywhere]")
+
+
+def test_a_list_of_identity_ids_meets_the_map_that_arm_makes_of_it() -> None:
+    id = "/subscriptions/S/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
+    live = {"identity": {"userAssignedIdentities": {id.lower(): {"principalId": "p"}}}}
+    assert compare({"identity": {"userAssignedIdentities": [id]}}, live) == []
+    assert compare({"identity": {"userAssignedIdentities": {id: {}}}}, live) == []
+    [found] = compare({"identity": {"userAssignedIdentities": [id + "x"]}}, live)
+    assert "userAssignedIdentities" in found.path
+
+
+def test_a_password_is_neither_compared_nor_printed() -> None:
+    want = {"properties": {"osProfile": {"adminPassword": "canary-1", "adminUsername": "me"}}}
+    assert compare(want, {"properties": {"osProfile": {"adminUsername": "me"}}}) == []
+    assert (
+        compare(want, {"properties": {"osProfile": {"adminUsername": "me", "adminPassword": "canary-2"}}})
+        == []
+    )
+
+
+def test_a_secret_that_comes_back_in_the_clear_is_compared_and_not_printed() -> None:
+    [found] = compare({"properties": {"sharedKey": "canary-1"}}, {"properties": {"sharedKey": "canary-2"}})
+    assert (found.want, found.have) == (REDACTED, REDACTED)
+    assert compare({"properties": {"sharedKey": "canary-1"}}, {"properties": {"sharedKey": "*****"}}) == []
+
+
+def test_a_secret_inside_an_added_element_is_not_printed() -> None:
+    live = {"properties": {"users": [{"name": "a"}, {"name": "b", "password": "canary"}]}}
+    [found] = compare({"properties": {"users": [{"name": "a"}]}}, live)
+    assert "canary" not in str(found)
+
+
+def test_what_depends_on_an_unknown_value_is_unknown_and_not_equal() -> None:
+    want = {"properties": {"ARecords": [{"ipv4Address": Unresolved("/pip", "properties.ipAddress")}]}}
+    [found] = compare(want, {"properties": {"ARecords": [{"ipv4Address": "192.0.2.1"}]}})
+    assert (found.kind, found.depends_on) == (Kind.UNKNOWN, "/pip")
+
+
+@pytest.mark.parametrize("key", ["odataType", "odata.type", "ODATA_TYPE"])
+def test_a_property_is_found_whatever_its_punctuation(key: str) -> None:
+    live = {"properties": {"criteria": {"odata.type": "A"}}}
+    assert compare({"properties": {"criteria": {key: "A"}}}, live) == []
+    [found] = compare({"properties": {"criteria": {key: "B"}}}, live)
+    assert found.path == "properties.criteria.odata.type"

@@ -1,0 +1,73 @@
+"""Each named rule with pairs that it equals, and the near misses that it must not."""
+
+from __future__ import annotations
+
+import pytest
+
+from recovery.drift.normalizers import NORMALIZERS, same
+
+ID = "/subscriptions/S/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/v"
+
+SAME = [
+    # rule, keys, declared, live
+    ("identical", ("a",), 2, 2.0),
+    ("number_as_text", ("a",), 30, "30"),
+    ("boolean_as_text", ("a",), True, "True"),
+    ("letter_case", ("a",), "Enabled", "enabled"),
+    ("resource_id", ("id",), ID, ID.upper()),
+    ("resource_id", ("id",), ID, ID.replace("/resourceGroups", "//resourcegroups") + "/"),
+    ("location", ("location",), "westus", "West US"),
+    ("location", ("locations", "locationname"), "southcentralus", "South Central US"),
+    ("location", ("targetresourceregion",), "East US 2", "eastus2"),
+    ("address_range", ("value",), "124.56.78.91", "124.56.78.91/32"),
+    ("address_range", ("value",), "2001:db8:0:0::1", "2001:db8::1/128"),
+    ("duration", ("windowsize",), "PT60M", "PT1H"),
+    ("duration", ("period",), "P1D", "1.00:00:00"),
+    ("duration", ("start",), "0:0:0", "00:00:00"),
+    ("instant", ("at",), "2026-01-01T00:00:00Z", "2026-01-01T01:00:00.0000000+01:00"),
+    ("web_address", ("uri",), "https://Vault.vault.azure.net", "https://vault.vault.azure.net:443/"),
+    ("host_name", ("cname",), "gw.example.com", "gw.example.com."),
+    ("comma_set", ("bypass",), "Logging, Metrics", "metrics,logging"),
+    ("line_endings", ("description",), "a\nb", "a\r\nb\r\n"),
+    ("json_text", ("definition",), '{"a": 1, "b": 2}', '{"b":2,"a":1}'),
+    ("xml_text", ("value",), "<p> <in /> </p>", "<p>\r\n  <in/>\r\n</p>"),
+]
+
+DIFFERENT = [
+    (("a",), 2, 3),
+    (("a",), True, 1),
+    (("a",), "1.10", "1.1"),
+    (("a",), "007", 7),
+    (("tags", "owner"), "Ana", "ana"),
+    (("appsettings", "mode"), "Active", "active"),
+    (("partitionkey", "paths"), "/imageId", "/imageid"),
+    (("id",), ID, ID + "2"),
+    (("displayname",), "westus", "West US"),
+    (("value",), "10.0.0.0/24", "10.0.0.0/25"),
+    (("windowsize",), "PT5M", "PT1M"),
+    (("at",), "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"),
+    (("uri",), "https://a.example.com/x", "https://a.example.com/y"),
+    (("cname",), "gw.example.com", "gw.example.org"),
+    (("bypass",), "Logging,Metrics", "Logging"),
+    (("definition",), '{"a": 1}', '{"a": 2}'),
+    (("value",), "<a>1</a>", "<a>2</a>"),
+]
+
+
+@pytest.mark.parametrize(("rule", "keys", "want", "have"), SAME)
+def test_a_rule_equals_what_azure_gives_back(
+    rule: str, keys: tuple[str, ...], want: object, have: object
+) -> None:
+    assert same(keys, want, have) == rule
+    assert same(keys, have, want) is not None
+
+
+@pytest.mark.parametrize(("keys", "want", "have"), DIFFERENT)
+def test_no_rule_equals_what_differs(keys: tuple[str, ...], want: object, have: object) -> None:
+    assert same(keys, want, have) is None
+    assert same(keys, have, want) is None
+
+
+def test_every_rule_has_an_example_and_says_where_it_comes_from() -> None:
+    assert {rule.name for rule in NORMALIZERS} == {row[0] for row in SAME}
+    assert all(rule.equal.__doc__ for rule in NORMALIZERS)
