@@ -52,6 +52,7 @@ class Deployment:
     message: str
     received_time: str
     status_text: str = ""
+    deployer: str = ""
 
 
 class FunctionApp:
@@ -103,10 +104,10 @@ class FunctionApp:
         """A stopped site runs and lists nothing."""
         self._stopped = stopped
 
-    async def deploy(self, archive: Path, message: str) -> Deployment:
-        """Take a package; the functions are listed some time after."""
+    async def deploy(self, archive: Path, message: str, deployer: str = "") -> Deployment:
+        """Take a package; the functions are listed some time after. message, deployer: kept with the deployment."""
         digest = await asyncio.to_thread(_digest, archive)
-        self.latest = Deployment(digest, 4, message, datetime.now(UTC).isoformat())
+        self.latest = Deployment(digest, 4, message, datetime.now(UTC).isoformat(), deployer=deployer)
         target = self._folder / f"package-{digest[:16]}"
         try:
             await asyncio.to_thread(packages.unpack, archive, target)

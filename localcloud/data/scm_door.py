@@ -65,7 +65,10 @@ class ScmDoor:
                     return _answer(413, {"error": f"a package may have {MAX_ZIP_BYTES} bytes"})
                 archive.write(piece)
             archive.flush()
-            done = await self._app.deploy(Path(archive.name), request.query.get("message", ""))
+            query = request.query
+            done = await self._app.deploy(
+                Path(archive.name), query.get("message", ""), query.get("Deployer") or query.get("deployer", "")
+            )
         if done.status == 3:
             return _answer(400, {"error": done.status_text, "id": done.id})
         return _answer(202, done.id)

@@ -28,7 +28,7 @@ def nowhere() -> Iterator[str]:
 
 def test_an_account_without_an_endpoint_is_unknown_and_not_guessed() -> None:
     """Endpoints come from ARM, never from guessing (docs/architecture.md)."""
-    with pytest.raises(Unobserved, match="primaryEndpoints.blob"):
+    with pytest.raises(Unobserved, match=r"primaryEndpoints\.blob"):
         Blobs({"name": "stx", "properties": {}}, LOCAL)
     with pytest.raises(Unobserved, match="documentEndpoint"):
         Documents({"name": "cosmos"}, LOCAL, "db", "images")
