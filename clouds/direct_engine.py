@@ -57,7 +57,11 @@ class LiveCloud:
 
 
 class DirectEngine:
-    """Preview and up through Resource Manager alone. before_change: raises to stop (`Lease.check`)."""
+    """Preview and up through Resource Manager alone.
+
+    before_change: called before every change, raises to stop (`Lease.check`). desired: where the desired state comes
+    from (default: the program or its cache).
+    """
 
     name = "direct"
 
@@ -68,11 +72,13 @@ class DirectEngine:
         environ: Mapping[str, str] = os.environ,
         endpoints: Endpoints | None = None,
         before_change: Callable[[], None] = lambda: None,
+        desired: Callable[[Path, str, Mapping[str, str]], list[Desired]] | None = None,
     ) -> None:
         self.root = root
         self.environ = environ
         self.endpoints = endpoints or load(environ)
         self.before_change = before_change
+        self._desired = desired
         self._arm: Arm | None = None
 
     @property
@@ -84,9 +90,11 @@ class DirectEngine:
 
     def look(self, stack: str) -> Picture:
         """Desired and live, now. Raises BadInput, Failed, Unobserved."""
-        from clouds.program import desired
+        if self._desired is None:
+            from clouds.program import desired as collected
 
-        wanted = list(desired(self.root, stack, self.environ))
+            self._desired = collected
+        wanted = list(self._desired(self.root, stack, self.environ))
         azure = [d for d in wanted if d.type.startswith(AZURE)]
         live = read_live(self.arm, azure)
         return Picture.of(stack, wanted, live, baselines.load(self.root, stack, self.environ))

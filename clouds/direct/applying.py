@@ -59,6 +59,7 @@ class Run:
         self._skip = {d.id.lower() for d in picture.wanted if excluded(d, exclude)}
         self._clock = clock
         self._telling = threading.Lock()  # who watches sees one event at a time
+        self._passed: set[str] = set()  # gates that were asked before the rest
         self._touched: set[str] = set()  # canonical ids that this run has written
 
     def go(self) -> None:
@@ -66,6 +67,7 @@ class Run:
         DrError."""
         if not any(s.action not in (Action.SAME, Action.READ) for s in self._steps.values()):
             return
+        self._may_traffic_return()
         sorter = sorter_of(edges(self._picture.wanted))
         running: dict[Future[None], str] = {}
         failure: BaseException | None = None
@@ -90,9 +92,16 @@ class Run:
             if step.action is Action.DELETE:
                 self._timed(step, Action.DELETE, partial(self._delete, step))
 
+    def _may_traffic_return(self) -> None:
+        """Ask the ReturnGate before anything at all: a primary that does not answer must leave all as it is."""
+        for id, resource in self._resources.items():
+            if is_gate(resource) and gate_kind(resource) == "ReturnGate" and id not in self._skip:
+                self._gate(resource, self._steps[id])
+                self._passed.add(id)
+
     def _one(self, id: str) -> None:
         resource, step = self._resources[id], self._steps[id]
-        if id in self._skip:
+        if id in self._skip or id in self._passed:
             return
         if is_gate(resource):
             self._gate(resource, step)
