@@ -8,6 +8,7 @@ Pulumi's lock is given back. Nothing here passes ``--show-secrets`` to a command
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -23,6 +24,10 @@ from recovery.model import Json
 from recovery.pulumi_events import plain, three_parts
 
 PROJECT = "standby"
+
+
+class Killed(Failed):
+    """The CLI was ended by a signal: its lock and its pending operations are still there."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,14 @@ class PulumiCli:
         process.stderr.close()
         if interrupted:
             raise KeyboardInterrupt
+        if process.returncode < 0:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # what it left behind: language host, providers
+            raise Killed(
+                f"the Pulumi CLI was killed (signal {-process.returncode}) during `pulumi {args[0]}`",
+                "what it was doing may be half done, and its lock is still on the stack",
+                "dr resume",
+            )
         return process.returncode, "".join(errors)
 
     # -- questions -----------------------------------------------------------------------------------------

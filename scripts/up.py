@@ -80,6 +80,7 @@ def go(
     format: str,
 ) -> int:
     """The whole of an up, also for `dr resume`. Raises recovery.errors; the run record says how it ended."""
+    from clouds.pulumi_cli import Killed
     from clouds.run_records import RunRecord, runs_folder
     from recovery.safety import check
 
@@ -117,6 +118,9 @@ def go(
                 done = engine.apply(stack, exclude=exclude, allow=allow, on_event=_watch(lock))
             if hand_over and engine.name == "pulumi":
                 handed = _hand_over(root, stack, refreshed=bool(plan.changes))
+        except Killed as error:
+            record.note(interrupted=switch.outcome_of(error))  # no end: `dr resume` finishes it
+            raise
         except BaseException as error:
             record.end(switch.outcome_of(error))
             raise
