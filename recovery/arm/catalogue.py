@@ -179,5 +179,41 @@ CATALOGUE: dict[str, ArmType] = {
             _p("Microsoft.Network", "dnsZones/{zoneName}/{recordType}/{relativeRecordSetName}"),
             "2023-07-01-preview",
         ),
+        ArmType(
+            "azure-native:keyvault:Vault",
+            "Microsoft.KeyVault/vaults",
+            _p("Microsoft.KeyVault", "vaults/{vaultName}"),
+            "2024-11-01",
+        ),
+        ArmType(
+            "azure-native:monitor:MetricAlert",
+            "Microsoft.Insights/metricAlerts",
+            _p("Microsoft.Insights", "metricAlerts/{ruleName}"),
+            "2018-03-01",
+        ),
+        ArmType(
+            "azure-native:monitor:ActionGroup",
+            "Microsoft.Insights/actionGroups",
+            _p("Microsoft.Insights", "actionGroups/{actionGroupName}"),
+            "2024-10-01-preview",
+        ),
+        ArmType(
+            "azure-native:operationalinsights:Workspace",
+            "Microsoft.OperationalInsights/workspaces",
+            _p("Microsoft.OperationalInsights", "workspaces/{workspaceName}"),
+            "2023-09-01",
+        ),
+        ArmType(
+            "azure-native:applicationinsights:Component",
+            "Microsoft.Insights/components",
+            _p("Microsoft.Insights", "components/{resourceName}"),
+            "2020-02-02",
+        ),
+        ArmType(
+            "azure-native:storage:Queue",
+            "Microsoft.Storage/storageAccounts/queueServices/queues",
+            _p("Microsoft.Storage", _STORAGE + "/queueServices/default/queues/{queueName}"),
+            "2024-01-01",
+        ),
     )
 }
