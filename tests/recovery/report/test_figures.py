@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -42,7 +43,7 @@ def test_bands_hold_every_request_and_never_overlap_within_a_lane(requests: list
     for r in requests:
         own = [b for b in found if (b.resolver, b.name) == (r.resolver, r.name) and b.start <= r.at < b.end]
         assert [b.side for b in own] == [r.side], "each request lies in exactly one band, of its own side"
-    for one, after in zip(found, found[1:], strict=False):
+    for one, after in pairwise(found):
         if (one.resolver, one.name) == (after.resolver, after.name):
             assert one.end == after.start
 
