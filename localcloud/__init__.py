@@ -134,11 +134,14 @@ def running(state: Path) -> LocalCloud | None:
         return None
 
 
-def start(state: Path, scale: float = DEFAULT_SCALE, *, with_parent: bool = False) -> LocalCloud:
+def start(
+    state: Path, scale: float = DEFAULT_SCALE, *, with_parent: bool = False, bare: bool = False
+) -> LocalCloud:
     """Start a local cloud and wait until it is ready.
 
     state: its folder (made when absent). scale: simulated seconds a real second. with_parent: it ends when this
-    process does, however that happens (rehearsals and tests; `dr local up` leaves it running). Raises BadInput
+    process does, however that happens (rehearsals and tests; `dr local up` leaves it running). bare: the control plane and its effects alone, without the data plane
+    and the served provider: storage and Cosmos DB endpoints are then names that lead nowhere. Raises BadInput
     when one runs in the folder already or the scale is no positive number, Failed when it does not come up.
     """
     if not 0 < scale <= 100_000:
@@ -159,6 +162,8 @@ def start(state: Path, scale: float = DEFAULT_SCALE, *, with_parent: bool = Fals
     command = [sys.executable, "-m", "localcloud.server", "--state", str(state), "--scale", f"{scale:g}"]
     if with_parent:
         command += ["--parent-pid", str(os.getpid())]
+    if bare:
+        command.append("--bare")
     with log.open("ab") as sink:
         process = subprocess.Popen(  # noqa: S603  our own interpreter and module
             command,

@@ -205,10 +205,18 @@ class Control:
                 raise ValueError("percentile is median or p95")
             self.clock.percentile = given["percentile"]
         rows = [
-            {"operation": r.operation, "median": r.median, "p95": r.p95, "source": r.source, "real": self.clock.seconds(r.operation)}
+            {
+                "operation": r.operation,
+                "median": r.median,
+                "p95": r.p95,
+                "source": r.source,
+                "real": self.clock.seconds(r.operation),
+            }
             for r in TABLE.values()
-        ]  # fmt: skip
-        return web.json_response({"asOf": AS_OF, "scale": self.clock.scale, "percentile": self.clock.percentile, "rows": rows})  # fmt: skip
+        ]
+        return web.json_response(
+            {"asOf": AS_OF, "scale": self.clock.scale, "percentile": self.clock.percentile, "rows": rows}
+        )
 
     async def _shutdown(self, _request: web.Request) -> web.StreamResponse:
         self.stopping.set()

@@ -50,7 +50,9 @@ class Primary:
                 return web.Response(status=502)  # never arrives: the connection is cut
             finally:
                 taken = time.monotonic() - started
-                self._control.record("primary", request.method, request.path_qs, status, taken, request.host, address=address)  # fmt: skip
+                self._control.record(
+                    "primary", request.method, request.path_qs, status, taken, request.host, address=address
+                )
 
         return handle
 

@@ -55,8 +55,8 @@ def _present(module: str) -> bool:
 class LocalServer:
     """Everything of one local cloud, wired."""
 
-    def __init__(self, state: Path, scale: float) -> None:
-        self.state = state
+    def __init__(self, state: Path, scale: float, *, bare: bool = False) -> None:
+        self.state, self.bare = state, bare
         (state / "logs").mkdir(parents=True, exist_ok=True)
         self.clock = Clock(scale)
         self.control = Control(secrets.token_urlsafe(24), self.clock)
@@ -107,9 +107,9 @@ class LocalServer:
         self._controls()
         self._write("endpoints.json", json.dumps(self.endpoints(), indent=1))
         starting: list[Awaitable[None]] = []
-        if _present("localcloud.data"):
+        if not self.bare and _present("localcloud.data"):
             starting.append(self._start_data())
-        if _present("localcloud.provider.__main__"):
+        if not self.bare and _present("localcloud.provider.__main__"):
             starting.append(self._start_provider())
         await asyncio.gather(*starting)
         self._write("env", self.environment())
@@ -169,13 +169,21 @@ class LocalServer:
         """The fields of clouds.endpoints.Endpoints."""
         ports = {**self.edge.ports, **self.primary.ports}
         return {
-            "name": "local", "arm_url": self.url, "arm_token": self.control.token,
-            "subscription": LOCAL_SUBSCRIPTION, "tenant": LOCAL_TENANT, "scale": self.clock.scale,
+            "name": "local",
+            "arm_url": self.url,
+            "arm_token": self.control.token,
+            "subscription": LOCAL_SUBSCRIPTION,
+            "tenant": LOCAL_TENANT,
+            "scale": self.clock.scale,
             "edge": {address: f"127.0.0.1:{port}" for address, port in ports.items()},
-            "resolvers": [{"name": r.name, "address": "127.0.0.1", "port": r.server.port} for r in self.resolvers],
+            "resolvers": [
+                {"name": r.name, "address": "127.0.0.1", "port": r.server.port} for r in self.resolvers
+            ],
             "authority": {"name": "authority", "address": "127.0.0.1", "port": self.authority.port},
-            "control_url": f"{self.url}/_local", "storage_key": self.keys["storage"], "cosmos_key": self.keys["cosmos"],
-        }  # fmt: skip
+            "control_url": f"{self.url}/_local",
+            "storage_key": self.keys["storage"],
+            "cosmos_key": self.keys["cosmos"],
+        }
 
     def environment(self) -> str:
         """Shell assignments that `pulumi` and `dr` need to work on this cloud."""
@@ -240,11 +248,15 @@ class LocalServer:
         ):  # fmt: skip
             self.control.route(method, name, handler)
         shown: dict[str, Callable[[], Any]] = {
-            "pid": os.getpid, "scale": lambda: self.clock.scale, "url": lambda: self.url,
-            "edge": lambda: {**self.edge.ports, **self.primary.ports}, "resources": lambda: len(self.store.entries),
-            "dataPlane": lambda: self.data is not None, "providerPort": lambda: self.provider_port,
+            "pid": os.getpid,
+            "scale": lambda: self.clock.scale,
+            "url": lambda: self.url,
+            "edge": lambda: {**self.edge.ports, **self.primary.ports},
+            "resources": lambda: len(self.store.entries),
+            "dataPlane": lambda: self.data is not None,
+            "providerPort": lambda: self.provider_port,
             "primary": lambda: self.primary.states,
-        }  # fmt: skip
+        }
         self.control.status |= shown
 
     async def stop(self) -> None:
@@ -276,9 +288,9 @@ async def watch(parent: int, stopping: asyncio.Event) -> None:
     stopping.set()
 
 
-async def serve(state: Path, scale: float, parent: int | None) -> int:
+async def serve(state: Path, scale: float, parent: int | None, *, bare: bool = False) -> int:
     """Run until told to stop. Returns the exit code."""
-    server = LocalServer(state, scale)
+    server = LocalServer(state, scale, bare=bare)
     stopping = server.control.stopping
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -308,8 +320,9 @@ def main() -> int:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--scale", type=float, default=60.0)
     parser.add_argument("--parent-pid", type=int)
+    parser.add_argument("--bare", action="store_true", help="no data plane, no served provider")
     given = parser.parse_args()
-    return asyncio.run(serve(given.state.resolve(), given.scale, given.parent_pid))
+    return asyncio.run(serve(given.state.resolve(), given.scale, given.parent_pid, bare=given.bare))
 
 
 if __name__ == "__main__":

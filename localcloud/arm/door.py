@@ -205,10 +205,15 @@ class Door:
         self.service.group(call.path)
         path, store = call.path, self.service.store
         if not path.types:
-            return web.json_response({
-                "id": path.text, "subscriptionId": path.subscription, "displayName": "Local cloud", "state": "Enabled",
-                "tenantId": self.service.context.tenant,
-            })  # fmt: skip
+            return web.json_response(
+                {
+                    "id": path.text,
+                    "subscriptionId": path.subscription,
+                    "displayName": "Local cloud",
+                    "state": "Enabled",
+                    "tenantId": self.service.context.tenant,
+                }
+            )
         kind = path.type.lower()
         if kind == "/resourcegroups":
             return self.page(call, (self.service.shown(e) for e in store.entries.values() if e.type == kind))

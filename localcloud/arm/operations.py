@@ -45,7 +45,9 @@ class Operations:
 
     by_id: dict[str, Operation] = field(default_factory=dict)
 
-    def start(self, path: ArmPath, verb: str, seconds: float, finish: Finish, ending: str = "Succeeded") -> Operation:  # fmt: skip
+    def start(
+        self, path: ArmPath, verb: str, seconds: float, finish: Finish, ending: str = "Succeeded"
+    ) -> Operation:
         """Run for `seconds` real seconds, then call `finish(status)` and end in `ending` ("stuck": never)."""
         operation = Operation(str(uuid.uuid4()), path, verb)
         self.by_id[operation.id] = operation

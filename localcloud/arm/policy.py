@@ -54,14 +54,14 @@ MANNERS: dict[str, Manners] = {
     "microsoft.documentdb/databaseaccounts/sqldatabases": _COSMOS_CHILD,
     "microsoft.documentdb/databaseaccounts/sqldatabases/containers": _COSMOS_CHILD,
     "microsoft.documentdb/databaseaccounts/sqlroleassignments": _COSMOS_CHILD,
-    "microsoft.storage/storageaccounts": Manners(
-        "storage account create", accepted=True, location_only=True
+    "microsoft.storage/storageaccounts": Manners("storage account create", accepted=True, location_only=True),
+    "microsoft.eventgrid/systemtopics": Manners(
+        "event topic create", "event topic create", "event topic create"
     ),
-    "microsoft.eventgrid/systemtopics": Manners("event topic create", "event topic create", "event topic create"),
     "microsoft.eventgrid/systemtopics/eventsubscriptions": Manners(
         "event subscription create", "event subscription update", "event subscription update"
     ),
-}  # fmt: skip
+}
 
 NO_LOCATION = frozenset({"microsoft.authorization/roleassignments", "microsoft.network/dnszones"})
 """Top-level types that are not tracked by location (a zone's is always global)."""
@@ -69,26 +69,56 @@ NO_LOCATION = frozenset({"microsoft.authorization/roleassignments", "microsoft.n
 _LATER = "The property '{path}' of '{name}' cannot be changed after creation."
 _CREATE_ONLY: dict[str, tuple[tuple[str, ...], int, str]] = {
     "microsoft.compute/virtualmachinescalesets": (
-        ("zones", "properties.orchestrationMode", "properties.platformFaultDomainCount",
-         "properties.virtualMachineProfile.osProfile.adminUsername", "properties.singlePlacementGroup"),
-        409, "PropertyChangeNotAllowed"),
+        (
+            "zones",
+            "properties.orchestrationMode",
+            "properties.platformFaultDomainCount",
+            "properties.virtualMachineProfile.osProfile.adminUsername",
+            "properties.singlePlacementGroup",
+        ),
+        409,
+        "PropertyChangeNotAllowed",
+    ),
     "microsoft.storage/storageaccounts": (
-        ("properties.isHnsEnabled", "properties.isNfsV3Enabled", "properties.encryption.requireInfrastructureEncryption"),
-        409, "AccountPropertyCannotBeUpdated"),
+        (
+            "properties.isHnsEnabled",
+            "properties.isNfsV3Enabled",
+            "properties.encryption.requireInfrastructureEncryption",
+        ),
+        409,
+        "AccountPropertyCannotBeUpdated",
+    ),
     "microsoft.documentdb/databaseaccounts": (("kind", "properties.enableFreeTier"), 400, "BadRequest"),
     "microsoft.documentdb/databaseaccounts/sqldatabases/containers": (
-        ("properties.resource.partitionKey.paths", "properties.resource.uniqueKeyPolicy"), 400, "BadRequest"),
-    "microsoft.documentdb/databaseaccounts/sqlroleassignments": (("properties.principalId",), 400, "BadRequest"),
+        ("properties.resource.partitionKey.paths", "properties.resource.uniqueKeyPolicy"),
+        400,
+        "BadRequest",
+    ),
+    "microsoft.documentdb/databaseaccounts/sqlroleassignments": (
+        ("properties.principalId",),
+        400,
+        "BadRequest",
+    ),
     "microsoft.network/publicipaddresses": (
-        ("zones", "sku.name", "properties.publicIPAddressVersion"), 400, "ResourceCannotBeUpdated"),
+        ("zones", "sku.name", "properties.publicIPAddressVersion"),
+        400,
+        "ResourceCannotBeUpdated",
+    ),
     "microsoft.network/applicationgateways": (("zones",), 400, "ApplicationGatewayZonesCannotBeUpdated"),
     "microsoft.web/serverfarms": (("properties.reserved",), 409, "Conflict"),
     "microsoft.web/sites": (("kind",), 409, "Conflict"),
-    "microsoft.eventgrid/systemtopics": (("properties.source", "properties.topicType"), 400, "InvalidRequest"),
+    "microsoft.eventgrid/systemtopics": (
+        ("properties.source", "properties.topicType"),
+        400,
+        "InvalidRequest",
+    ),
     "microsoft.authorization/roleassignments": (
-        ("properties.principalId", "properties.roleDefinitionId"), 400, "RoleAssignmentUpdateNotPermitted"),
+        ("properties.principalId", "properties.roleDefinitionId"),
+        400,
+        "RoleAssignmentUpdateNotPermitted",
+    ),
     "microsoft.network/dnszones": (("properties.zoneType",), 400, "BadRequest"),
-}  # fmt: skip
+}
 
 _WRITE_ONLY: dict[str, tuple[str, ...]] = {
     "microsoft.compute/virtualmachinescalesets": (

@@ -104,7 +104,15 @@ class Service:
             return replace(path, group=group.path.name, scope=group.body["id"])
         return path
 
-    async def put(self, path: ArmPath, given: Body, *, ending: str = "Succeeded", match: str | None = None, none_match: str | None = None) -> Outcome:  # fmt: skip
+    async def put(
+        self,
+        path: ArmPath,
+        given: Body,
+        *,
+        ending: str = "Succeeded",
+        match: str | None = None,
+        none_match: str | None = None,
+    ) -> Outcome:
         """Create or replace. ending: how its operation ends (a fault's wish)."""
         if not isinstance(given, dict):
             raise bad_request(
@@ -124,7 +132,9 @@ class Service:
         children.check(self.store, path, body)
         return await self._accept(path, given, body, old, how, ending)
 
-    async def _accept(self, path: ArmPath, given: Body, body: Body, old: Entry | None, how: Manners, ending: str) -> Outcome:  # fmt: skip
+    async def _accept(
+        self, path: ArmPath, given: Body, body: Body, old: Entry | None, how: Manners, ending: str
+    ) -> Outcome:
         created = old is None
         entry = old or Entry(path, body)
         before = copy.deepcopy(entry.effective)
@@ -173,7 +183,9 @@ class Service:
         entry.effective = copy.deepcopy(entry.body)
         await self.bus.publish(ResourceChanged(str(entry.body["id"]), before, copy.deepcopy(entry.body)))
 
-    async def patch(self, path: ArmPath, given: Body, *, ending: str = "Succeeded", match: str | None = None) -> Outcome:  # fmt: skip
+    async def patch(
+        self, path: ArmPath, given: Body, *, ending: str = "Succeeded", match: str | None = None
+    ) -> Outcome:
         """Merge into what is there (RFC 7396), then as a PUT."""
         entry = self.entry(path)
         merged = merge(copy.deepcopy(entry.body), given)

@@ -184,11 +184,14 @@ async def functions(door: Door, call: Call) -> web.Response:
     names = data.functions(site.path.name) if data is not None else []
     shown = [
         {
-            "id": f"{site.path.text}/functions/{n}", "name": f"{site.path.name}/{n}", "type": "Microsoft.Web/sites/functions",
-            "location": site.body["location"], "properties": {"name": n, "language": "python", "isDisabled": False},
+            "id": f"{site.path.text}/functions/{n}",
+            "name": f"{site.path.name}/{n}",
+            "type": "Microsoft.Web/sites/functions",
+            "location": site.body["location"],
+            "properties": {"name": n, "language": "python", "isDisabled": False},
         }
         for n in names
-    ]  # fmt: skip
+    ]
     if call.path.is_collection:
         return door.page(call, shown)
     for item in shown:

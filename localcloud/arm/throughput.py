@@ -107,5 +107,10 @@ class Limit:
         now = time.monotonic()
         recent = [t for t in self._seen.get(key, []) if now - t < self._window]
         if len(recent) >= CHANGES_A_MINUTE:
-            raise ArmError(429, "TooManyRequests", f"More than {CHANGES_A_MINUTE} throughput changes in a minute.", {"Retry-After": "60"})  # fmt: skip
+            raise ArmError(
+                429,
+                "TooManyRequests",
+                f"More than {CHANGES_A_MINUTE} throughput changes in a minute.",
+                {"Retry-After": "60"},
+            )
         self._seen[key] = [*recent, now]

@@ -94,7 +94,16 @@ class Edge:
             if gateway is not None:
                 self._gateways.record(gateway, status)
             taken = time.monotonic() - started
-            self._control.record("edge", request.method, request.path_qs, status, taken, request.host, address=address, backend=backend)  # fmt: skip
+            self._control.record(
+                "edge",
+                request.method,
+                request.path_qs,
+                status,
+                taken,
+                request.host,
+                address=address,
+                backend=backend,
+            )
 
     async def _forward(self, gateway: Gateway, request: web.BaseRequest) -> tuple[web.StreamResponse, str]:
         host = (request.host or "").partition(":")[0]
@@ -117,7 +126,9 @@ class Edge:
                 break
         return web.Response(status=502, text="502 Bad Gateway: no healthy backend\n"), ""
 
-    async def _proxy(self, request: web.BaseRequest, payload: bytes | None, target: Target, member: Member) -> web.StreamResponse:  # fmt: skip
+    async def _proxy(
+        self, request: web.BaseRequest, payload: bytes | None, target: Target, member: Member
+    ) -> web.StreamResponse:
         if self._session is None:
             raise Cut
         headers = [(k, v) for k, v in request.headers.items() if k.lower() not in _HOP]
@@ -131,9 +142,13 @@ class Edge:
             member.instance.in_flight += 1
         try:
             async with self._session.request(
-                request.method, f"http://{member.host}:{member.port}{request.raw_path}", headers=headers, data=payload,
-                allow_redirects=False, timeout=aiohttp.ClientTimeout(total=limit),
-            ) as answer:  # fmt: skip
+                request.method,
+                f"http://{member.host}:{member.port}{request.raw_path}",
+                headers=headers,
+                data=payload,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=limit),
+            ) as answer:
                 response = web.StreamResponse(status=answer.status, reason=answer.reason)
                 for key, value in answer.headers.items():
                     if key.lower() not in _HOP:

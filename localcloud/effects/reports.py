@@ -40,11 +40,18 @@ def _machine(scale_set: dict[str, Any], instance: Instance, *, view: bool) -> di
     # Compute writes the group's name in capitals in the ids of instances.
     where = re.sub(r"(?<=/resourceGroups/)[^/]+", lambda m: m[0].upper(), scale_set["id"])
     body: dict[str, Any] = {
-        "name": f"{scale_set['name']}_{instance.number}", "id": f"{where}/virtualMachines/{instance.number}",
-        "type": "Microsoft.Compute/virtualMachineScaleSets/virtualMachines", "location": scale_set["location"],
-        "instanceId": str(instance.number), "sku": {k: scale_set["sku"].get(k) for k in ("name", "tier")},
-        "properties": {"latestModelApplied": True, "vmId": instance.vm_id, "provisioningState": _STATES[instance.state][0]},
-    }  # fmt: skip
+        "name": f"{scale_set['name']}_{instance.number}",
+        "id": f"{where}/virtualMachines/{instance.number}",
+        "type": "Microsoft.Compute/virtualMachineScaleSets/virtualMachines",
+        "location": scale_set["location"],
+        "instanceId": str(instance.number),
+        "sku": {k: scale_set["sku"].get(k) for k in ("name", "tier")},
+        "properties": {
+            "latestModelApplied": True,
+            "vmId": instance.vm_id,
+            "provisioningState": _STATES[instance.state][0],
+        },
+    }
     if view:
         body["properties"]["instanceView"] = _view(instance)
     return body
@@ -82,10 +89,14 @@ def handlers(scale_sets: ScaleSets, gateways: Gateways, clock: Clock) -> dict[tu
             code = f"ProvisioningState/{_STATES[instance.state][0].lower()}"
             counts[code] = counts.get(code, 0) + 1
         state = owner.body["properties"]["provisioningState"] if owner else "Succeeded"
-        return web.json_response({
-            "virtualMachine": {"statusesSummary": [{"code": c, "count": n} for c, n in counts.items()]},
-            "statuses": [{"code": f"ProvisioningState/{state.lower()}", "level": "Info", "displayStatus": state}],
-        })  # fmt: skip
+        return web.json_response(
+            {
+                "virtualMachine": {"statusesSummary": [{"code": c, "count": n} for c, n in counts.items()]},
+                "statuses": [
+                    {"code": f"ProvisioningState/{state.lower()}", "level": "Info", "displayStatus": state}
+                ],
+            }
+        )
 
     async def metrics(door: Door, call: Call) -> web.Response:
         from localcloud.arm.ids import parse
@@ -97,10 +108,16 @@ def handlers(scale_sets: ScaleSets, gateways: Gateways, clock: Clock) -> dict[tu
         width = clock.real(_interval(call.query.get("interval", "PT1M")))
         names = [n.strip() for n in call.query.get("metricnames", "TotalRequests").split(",")]
         values = [_metric(owner.body["id"], n, start, end, width) for n in names]
-        return web.json_response({
-            "cost": 0, "timespan": f"{_iso(start)}/{_iso(end)}", "interval": call.query.get("interval", "PT1M"),
-            "namespace": "Microsoft.Network/applicationGateways", "resourceregion": owner.body["location"], "value": values,
-        })  # fmt: skip
+        return web.json_response(
+            {
+                "cost": 0,
+                "timespan": f"{_iso(start)}/{_iso(end)}",
+                "interval": call.query.get("interval", "PT1M"),
+                "namespace": "Microsoft.Network/applicationGateways",
+                "resourceregion": owner.body["location"],
+                "value": values,
+            }
+        )
 
     def _metric(resource: str, name: str, start: float, end: float, width: float) -> dict[str, Any]:
         known = {
@@ -119,10 +136,14 @@ def handlers(scale_sets: ScaleSets, gateways: Gateways, clock: Clock) -> dict[tu
             {"timeStamp": _iso(start + at * width), "total": float(n)} for at, n in sorted(buckets.items())
         ]
         return {
-            "id": f"{resource}/providers/Microsoft.Insights/metrics/{value}", "type": "Microsoft.Insights/metrics",
-            "name": {"value": value, "localizedValue": label}, "displayDescription": label, "unit": "Count",
-            "timeseries": [{"metadatavalues": [], "data": data}] if data else [], "errorCode": "Success",
-        }  # fmt: skip
+            "id": f"{resource}/providers/Microsoft.Insights/metrics/{value}",
+            "type": "Microsoft.Insights/metrics",
+            "name": {"value": value, "localizedValue": label},
+            "displayDescription": label,
+            "unit": "Count",
+            "timeseries": [{"metadatavalues": [], "data": data}] if data else [],
+            "errorCode": "Success",
+        }
 
     async def usages(door: Door, call: Call) -> web.Response:
         used = sum(2 for _, i in scale_sets.everything() if i.state != "stopping")
@@ -137,10 +158,19 @@ def handlers(scale_sets: ScaleSets, gateways: Gateways, clock: Clock) -> dict[tu
 
     async def skus(door: Door, call: Call) -> web.Response:
         names = ("Standard_B2s", "Standard_D2s_v5", "Standard_D4s_v5", "Standard_D2as_v5")
-        return door.page(call, [
-            {"resourceType": "virtualMachines", "name": n, "tier": "Standard", "locations": ["westeurope", "brazilsouth", "eastus"],
-             "restrictions": []} for n in names
-        ])  # fmt: skip
+        return door.page(
+            call,
+            [
+                {
+                    "resourceType": "virtualMachines",
+                    "name": n,
+                    "tier": "Standard",
+                    "locations": ["westeurope", "brazilsouth", "eastus"],
+                    "restrictions": [],
+                }
+                for n in names
+            ],
+        )
 
     machine = "microsoft.compute/virtualmachinescalesets/virtualmachines"
     return {

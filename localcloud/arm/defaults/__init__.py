@@ -13,8 +13,14 @@ Body = dict[str, Any]
 Fill = Callable[[Context, ArmPath, Body, Body | None], Body]
 
 FILL: dict[str, Fill] = {
-    **network.FILL, **gateway.FILL, **compute.FILL, **documentdb.FILL, **storage.FILL, **web.FILL, **other.FILL,
-}  # fmt: skip
+    **network.FILL,
+    **gateway.FILL,
+    **compute.FILL,
+    **documentdb.FILL,
+    **storage.FILL,
+    **web.FILL,
+    **other.FILL,
+}
 
 
 def fill(context: Context, path: ArmPath, given: Body, old: Body | None) -> Body:

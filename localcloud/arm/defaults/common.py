@@ -17,14 +17,29 @@ Body = dict[str, Any]
 
 ENVELOPE = ("kind", "sku", "identity", "zones", "plan", "extendedLocation", "managedBy", "tags", "eTag")
 LOCATIONS = {
-    "brazilsouth": "Brazil South", "eastus": "East US", "eastus2": "East US 2", "westus": "West US",
-    "westus2": "West US 2", "westus3": "West US 3", "centralus": "Central US", "northcentralus": "North Central US",
-    "southcentralus": "South Central US", "canadacentral": "Canada Central", "northeurope": "North Europe",
-    "westeurope": "West Europe", "uksouth": "UK South", "francecentral": "France Central",
-    "germanywestcentral": "Germany West Central", "swedencentral": "Sweden Central",
-    "southeastasia": "Southeast Asia", "japaneast": "Japan East", "australiaeast": "Australia East",
-    "brazilsoutheast": "Brazil Southeast", "westcentralus": "West Central US", "eastasia": "East Asia",
-}  # fmt: skip
+    "brazilsouth": "Brazil South",
+    "eastus": "East US",
+    "eastus2": "East US 2",
+    "westus": "West US",
+    "westus2": "West US 2",
+    "westus3": "West US 3",
+    "centralus": "Central US",
+    "northcentralus": "North Central US",
+    "southcentralus": "South Central US",
+    "canadacentral": "Canada Central",
+    "northeurope": "North Europe",
+    "westeurope": "West Europe",
+    "uksouth": "UK South",
+    "francecentral": "France Central",
+    "germanywestcentral": "Germany West Central",
+    "swedencentral": "Sweden Central",
+    "southeastasia": "Southeast Asia",
+    "japaneast": "Japan East",
+    "australiaeast": "Australia East",
+    "brazilsoutheast": "Brazil Southeast",
+    "westcentralus": "West Central US",
+    "eastasia": "East Asia",
+}
 
 
 class DataPlane(Protocol):
@@ -121,7 +136,11 @@ def fill_identity(context: Context, body: Body, old: Body | None) -> None:
         for identity_id in named:
             entry = context.store.get(identity_id)
             if entry is None:
-                raise ArmError(400, "FailedIdentityOperation", f"Identity operation failed: '{identity_id}' was not found.")  # fmt: skip
+                raise ArmError(
+                    400,
+                    "FailedIdentityOperation",
+                    f"Identity operation failed: '{identity_id}' was not found.",
+                )
             of = entry.body["properties"]
             shown[identity_id] = {"principalId": of["principalId"], "clientId": of["clientId"]}
         filled["userAssignedIdentities"] = shown

@@ -85,9 +85,14 @@ def _profile(context: Context, path: ArmPath, profile: Body) -> None:
     for nic in nics:
         defaults(
             nic.setdefault("properties", {}),
-            {"primary": len(nics) == 1, "enableAcceleratedNetworking": False, "disableTcpStateTracking": False,
-             "dnsSettings": {"dnsServers": []}, "enableIPForwarding": False},
-        )  # fmt: skip
+            {
+                "primary": len(nics) == 1,
+                "enableAcceleratedNetworking": False,
+                "disableTcpStateTracking": False,
+                "dnsSettings": {"dnsServers": []},
+                "enableIPForwarding": False,
+            },
+        )
         configurations = nic["properties"].get("ipConfigurations") or []
         for ip in configurations:
             defaults(

@@ -59,15 +59,31 @@ def account(context: Context, path: ArmPath, given: Body, old: Body | None) -> B
     keep(props, before, "instanceId", guid)
     defaults(
         props,
-        {"databaseAccountOfferType": "Standard", "publicNetworkAccess": "Enabled", "enableAutomaticFailover": False,
-         "enableMultipleWriteLocations": False, "isVirtualNetworkFilterEnabled": False, "virtualNetworkRules": [],
-         "ipRules": [], "EnabledApiTypes": "Sql", "disableKeyBasedMetadataWriteAccess": False,
-         "enableFreeTier": False, "enableAnalyticalStorage": False, "disableLocalAuth": False,
-         "enablePartitionMerge": False, "enableBurstCapacity": False, "minimalTlsVersion": "Tls12",
-         "consistencyPolicy": {"defaultConsistencyLevel": "Session"}, "cors": [], "capabilities": [],
-         "analyticalStorageConfiguration": {"schemaType": "WellDefined"}, "defaultIdentity": "FirstPartyIdentity",
-         "networkAclBypass": "None", "networkAclBypassResourceIds": []},
-    )  # fmt: skip
+        {
+            "databaseAccountOfferType": "Standard",
+            "publicNetworkAccess": "Enabled",
+            "enableAutomaticFailover": False,
+            "enableMultipleWriteLocations": False,
+            "isVirtualNetworkFilterEnabled": False,
+            "virtualNetworkRules": [],
+            "ipRules": [],
+            "EnabledApiTypes": "Sql",
+            "disableKeyBasedMetadataWriteAccess": False,
+            "enableFreeTier": False,
+            "enableAnalyticalStorage": False,
+            "disableLocalAuth": False,
+            "enablePartitionMerge": False,
+            "enableBurstCapacity": False,
+            "minimalTlsVersion": "Tls12",
+            "consistencyPolicy": {"defaultConsistencyLevel": "Session"},
+            "cors": [],
+            "capabilities": [],
+            "analyticalStorageConfiguration": {"schemaType": "WellDefined"},
+            "defaultIdentity": "FirstPartyIdentity",
+            "networkAclBypass": "None",
+            "networkAclBypassResourceIds": [],
+        },
+    )
     defaults(props["consistencyPolicy"], {"maxIntervalInSeconds": 5, "maxStalenessPrefix": 100})
     backup = props.setdefault("backupPolicy", {"type": "Periodic"})
     if str(backup.get("type")) == "Periodic":
@@ -84,7 +100,10 @@ def account(context: Context, path: ArmPath, given: Body, old: Body | None) -> B
         "generationTime": (before.get("keysMetadata") or {}).get("primaryMasterKey", {}).get("generationTime")
         or now()
     }
-    props["keysMetadata"] = dict.fromkeys(("primaryMasterKey", "secondaryMasterKey", "primaryReadonlyMasterKey", "secondaryReadonlyMasterKey"), stamp)  # fmt: skip
+    props["keysMetadata"] = dict.fromkeys(
+        ("primaryMasterKey", "secondaryMasterKey", "primaryReadonlyMasterKey", "secondaryReadonlyMasterKey"),
+        stamp,
+    )
     body["systemData"] = (old or {}).get("systemData") or {"createdAt": now()}
     return body
 
@@ -129,12 +148,29 @@ def container(context: Context, path: ArmPath, given: Body, old: Body | None) ->
     defaults(key, {"kind": "Hash", "version": 2})
     defaults(
         resource,
-        {"indexingPolicy": INDEXING, "uniqueKeyPolicy": {"uniqueKeys": []}, "computedProperties": [],
-         "conflictResolutionPolicy": {"mode": "LastWriterWins", "conflictResolutionPath": "/_ts", "conflictResolutionProcedure": ""},
-         "geospatialConfig": {"type": "Geography"}},
-    )  # fmt: skip
+        {
+            "indexingPolicy": INDEXING,
+            "uniqueKeyPolicy": {"uniqueKeys": []},
+            "computedProperties": [],
+            "conflictResolutionPolicy": {
+                "mode": "LastWriterWins",
+                "conflictResolutionPath": "/_ts",
+                "conflictResolutionProcedure": "",
+            },
+            "geospatialConfig": {"type": "Geography"},
+        },
+    )
     defaults(resource["indexingPolicy"], INDEXING)
-    resource.update({"statistics": [], "_docs": "docs/", "_sprocs": "sprocs/", "_triggers": "triggers/", "_udfs": "udfs/", "_conflicts": "conflicts/"})  # fmt: skip
+    resource.update(
+        {
+            "statistics": [],
+            "_docs": "docs/",
+            "_sprocs": "sprocs/",
+            "_triggers": "triggers/",
+            "_udfs": "udfs/",
+            "_conflicts": "conflicts/",
+        }
+    )
     return body
 
 

@@ -41,14 +41,20 @@ COLLECTIONS: dict[str, Body] = {
 }  # fmt: skip
 
 _REFERENCES = {  # collection -> properties that name an item of another collection
-    "httpListeners": {"frontendIPConfiguration": "httpListeners", "frontendPort": "httpListeners", "sslCertificate": "httpListeners"},
+    "httpListeners": {
+        "frontendIPConfiguration": "httpListeners",
+        "frontendPort": "httpListeners",
+        "sslCertificate": "httpListeners",
+    },
     "requestRoutingRules": {
-        "httpListener": "requestRoutingRules", "backendAddressPool": "requestRoutingRules",
-        "backendHttpSettings": "requestRoutingRules", "urlPathMap": "requestRoutingRules",
+        "httpListener": "requestRoutingRules",
+        "backendAddressPool": "requestRoutingRules",
+        "backendHttpSettings": "requestRoutingRules",
+        "urlPathMap": "requestRoutingRules",
         "redirectConfiguration": "requestRoutingRules",
     },
     "backendHttpSettingsCollection": {"probe": "backendHttpSettings"},
-}  # fmt: skip
+}
 _SECRETS = ("data", "password")
 
 

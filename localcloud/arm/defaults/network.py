@@ -58,8 +58,12 @@ def subnet(context: Context, path: ArmPath, given: Body, old: Body | None) -> Bo
         raise bad_request(f"Subnet {path.name} has no address prefix.", "SubnetAddressPrefixMissing")
     defaults(
         props,
-        {"delegations": [], "privateEndpointNetworkPolicies": "Disabled", "privateLinkServiceNetworkPolicies": "Enabled"},
-    )  # fmt: skip
+        {
+            "delegations": [],
+            "privateEndpointNetworkPolicies": "Disabled",
+            "privateLinkServiceNetworkPolicies": "Enabled",
+        },
+    )
     props["provisioningState"] = "Succeeded"
     return given
 
@@ -89,8 +93,13 @@ def rule_defaults(props: Body) -> Body:
     """The empty lists that a security rule comes back with."""
     return defaults(
         props,
-        {"sourcePortRanges": [], "destinationPortRanges": [], "sourceAddressPrefixes": [], "destinationAddressPrefixes": []},
-    )  # fmt: skip
+        {
+            "sourcePortRanges": [],
+            "destinationPortRanges": [],
+            "sourceAddressPrefixes": [],
+            "destinationAddressPrefixes": [],
+        },
+    )
 
 
 def security_group(context: Context, path: ArmPath, given: Body, old: Body | None) -> Body:
@@ -120,16 +129,27 @@ def security_group(context: Context, path: ArmPath, given: Body, old: Body | Non
     props["securityRules"] = rules
     props["defaultSecurityRules"] = [
         {
-            "name": name, "id": f"{path.text}/defaultSecurityRules/{name}", "etag": body["etag"],
+            "name": name,
+            "id": f"{path.text}/defaultSecurityRules/{name}",
+            "etag": body["etag"],
             "type": "Microsoft.Network/networkSecurityGroups/defaultSecurityRules",
-            "properties": rule_defaults({
-                "provisioningState": "Succeeded", "description": name, "protocol": "*", "sourcePortRange": "*",
-                "destinationPortRange": "*", "sourceAddressPrefix": source, "destinationAddressPrefix": target,
-                "access": access, "priority": priority, "direction": direction,
-            }),
+            "properties": rule_defaults(
+                {
+                    "provisioningState": "Succeeded",
+                    "description": name,
+                    "protocol": "*",
+                    "sourcePortRange": "*",
+                    "destinationPortRange": "*",
+                    "sourceAddressPrefix": source,
+                    "destinationAddressPrefix": target,
+                    "access": access,
+                    "priority": priority,
+                    "direction": direction,
+                }
+            ),
         }
         for name, source, target, access, priority, direction in DEFAULT_RULES
-    ]  # fmt: skip
+    ]
     return body
 
 

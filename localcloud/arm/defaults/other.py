@@ -64,9 +64,13 @@ def event_subscription(context: Context, path: ArmPath, given: Body, old: Body |
     )  # fmt: skip
     defaults(
         props["filter"],
-        {"subjectBeginsWith": "", "subjectEndsWith": "", "includedEventTypes": ["Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobDeleted"],
-         "enableAdvancedFilteringOnArrays": False},
-    )  # fmt: skip
+        {
+            "subjectBeginsWith": "",
+            "subjectEndsWith": "",
+            "includedEventTypes": ["Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobDeleted"],
+            "enableAdvancedFilteringOnArrays": False,
+        },
+    )
     return body
 
 

@@ -42,10 +42,14 @@ def account(context: Context, path: ArmPath, given: Body, old: Body | None) -> B
     )
     defaults(
         props["encryption"],
-        {"keySource": "Microsoft.Storage", "services": {
-            s: {"keyType": "Account", "enabled": True, "lastEnabledTime": props["creationTime"]} for s in ("file", "blob")
-        }},
-    )  # fmt: skip
+        {
+            "keySource": "Microsoft.Storage",
+            "services": {
+                s: {"keyType": "Account", "enabled": True, "lastEnabledTime": props["creationTime"]}
+                for s in ("file", "blob")
+            },
+        },
+    )
     props["provisioningState"] = "Succeeded"
     props["primaryEndpoints"] = endpoints(context, path.name)
     props["primaryLocation"] = body["location"]

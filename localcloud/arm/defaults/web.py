@@ -21,14 +21,36 @@ from localcloud.arm.ids import ArmPath
 _FARMS = itertools.count(10_001)
 
 SITE_CONFIG: Body = {
-    "numberOfWorkers": 1, "defaultDocuments": ["Default.htm", "index.html"], "netFrameworkVersion": "v4.0",
-    "linuxFxVersion": "", "acrUseManagedIdentityCreds": False, "alwaysOn": False, "http20Enabled": False,
-    "minTlsVersion": "1.2", "scmMinTlsVersion": "1.2", "ftpsState": "FtpsOnly", "functionAppScaleLimit": 0,
-    "minimumElasticInstanceCount": 0, "use32BitWorkerProcess": True, "webSocketsEnabled": False,
-    "managedPipelineMode": "Integrated", "loadBalancing": "LeastRequests", "publicNetworkAccess": None,
-    "ipSecurityRestrictions": [{"ipAddress": "Any", "action": "Allow", "priority": 2147483647, "name": "Allow all", "description": "Allow all access"}],
-    "scmIpSecurityRestrictionsUseMain": False, "remoteDebuggingEnabled": False, "localMySqlEnabled": False,
-}  # fmt: skip
+    "numberOfWorkers": 1,
+    "defaultDocuments": ["Default.htm", "index.html"],
+    "netFrameworkVersion": "v4.0",
+    "linuxFxVersion": "",
+    "acrUseManagedIdentityCreds": False,
+    "alwaysOn": False,
+    "http20Enabled": False,
+    "minTlsVersion": "1.2",
+    "scmMinTlsVersion": "1.2",
+    "ftpsState": "FtpsOnly",
+    "functionAppScaleLimit": 0,
+    "minimumElasticInstanceCount": 0,
+    "use32BitWorkerProcess": True,
+    "webSocketsEnabled": False,
+    "managedPipelineMode": "Integrated",
+    "loadBalancing": "LeastRequests",
+    "publicNetworkAccess": None,
+    "ipSecurityRestrictions": [
+        {
+            "ipAddress": "Any",
+            "action": "Allow",
+            "priority": 2147483647,
+            "name": "Allow all",
+            "description": "Allow all access",
+        }
+    ],
+    "scmIpSecurityRestrictionsUseMain": False,
+    "remoteDebuggingEnabled": False,
+    "localMySqlEnabled": False,
+}
 
 
 def plan(context: Context, path: ArmPath, given: Body, old: Body | None) -> Body:
@@ -66,10 +88,20 @@ def plan(context: Context, path: ArmPath, given: Body, old: Body | None) -> Body
     )
     defaults(
         props,
-        {"reserved": False, "isXenon": False, "hyperV": False, "perSiteScaling": False, "elasticScaleEnabled": False,
-         "zoneRedundant": False, "targetWorkerCount": 0, "targetWorkerSizeId": 0, "maximumElasticWorkerCount": 1,
-         "isSpot": False, "asyncScalingEnabled": False},
-    )  # fmt: skip
+        {
+            "reserved": False,
+            "isXenon": False,
+            "hyperV": False,
+            "perSiteScaling": False,
+            "elasticScaleEnabled": False,
+            "zoneRedundant": False,
+            "targetWorkerCount": 0,
+            "targetWorkerSizeId": 0,
+            "maximumElasticWorkerCount": 1,
+            "isSpot": False,
+            "asyncScalingEnabled": False,
+        },
+    )
     return body
 
 
@@ -92,24 +124,60 @@ def site(context: Context, path: ArmPath, given: Body, old: Body | None) -> Body
         else f"{path.name}.scm.azurewebsites.net"
     )
     keep(props, before, "customDomainVerificationId", lambda: (guid() + guid()).replace("-", "").upper())
-    props.update({
-        "state": "Running", "hostNames": [host], "defaultHostName": host, "enabledHostNames": [host, scm],
-        "hostNameSslStates": [
-            {"name": host, "sslState": "Disabled", "virtualIP": None, "thumbprint": None, "hostType": "Standard"},
-            {"name": scm, "sslState": "Disabled", "virtualIP": None, "thumbprint": None, "hostType": "Repository"},
-        ],
-        "repositorySiteName": path.name, "usageState": "Normal", "availabilityState": "Normal",
-        "lastModifiedTimeUtc": now()[:-2], "resourceGroup": path.group, "provisioningState": "Succeeded",
-        "sku": (found.body["sku"]["tier"] if found else "Dynamic"),
-    })  # fmt: skip
+    props.update(
+        {
+            "state": "Running",
+            "hostNames": [host],
+            "defaultHostName": host,
+            "enabledHostNames": [host, scm],
+            "hostNameSslStates": [
+                {
+                    "name": host,
+                    "sslState": "Disabled",
+                    "virtualIP": None,
+                    "thumbprint": None,
+                    "hostType": "Standard",
+                },
+                {
+                    "name": scm,
+                    "sslState": "Disabled",
+                    "virtualIP": None,
+                    "thumbprint": None,
+                    "hostType": "Repository",
+                },
+            ],
+            "repositorySiteName": path.name,
+            "usageState": "Normal",
+            "availabilityState": "Normal",
+            "lastModifiedTimeUtc": now()[:-2],
+            "resourceGroup": path.group,
+            "provisioningState": "Succeeded",
+            "sku": (found.body["sku"]["tier"] if found else "Dynamic"),
+        }
+    )
     defaults(
         props,
-        {"enabled": True, "httpsOnly": False, "reserved": "linux" in str(body["kind"]), "isXenon": False,
-         "hyperV": False, "clientAffinityEnabled": False, "clientCertEnabled": False, "clientCertMode": "Required",
-         "hostNamesDisabled": False, "containerSize": 1536, "dailyMemoryTimeQuota": 0, "storageAccountRequired": False,
-         "keyVaultReferenceIdentity": "SystemAssigned", "publicNetworkAccess": "Enabled", "redundancyMode": "None",
-         "vnetRouteAllEnabled": False, "vnetImagePullEnabled": False, "vnetContentShareEnabled": False},
-    )  # fmt: skip
+        {
+            "enabled": True,
+            "httpsOnly": False,
+            "reserved": "linux" in str(body["kind"]),
+            "isXenon": False,
+            "hyperV": False,
+            "clientAffinityEnabled": False,
+            "clientCertEnabled": False,
+            "clientCertMode": "Required",
+            "hostNamesDisabled": False,
+            "containerSize": 1536,
+            "dailyMemoryTimeQuota": 0,
+            "storageAccountRequired": False,
+            "keyVaultReferenceIdentity": "SystemAssigned",
+            "publicNetworkAccess": "Enabled",
+            "redundancyMode": "None",
+            "vnetRouteAllEnabled": False,
+            "vnetImagePullEnabled": False,
+            "vnetContentShareEnabled": False,
+        },
+    )
     return body
 
 
