@@ -15,7 +15,7 @@ from aiohttp import ClientSession, web
 
 from localcloud.data import proxy
 
-EMPTY_ACCOUNT = (
+_ERROR = (
     '<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
 )
 
@@ -73,6 +73,13 @@ def change_of(request: web.BaseRequest) -> str | None:
     return None
 
 
+def not_modelled(request: web.BaseRequest) -> bool:
+    """True for Put Blob From URL and Put Block From URL, which Azurite 3.37 does not have."""
+    if request.method != "PUT" or "x-ms-copy-source" not in request.headers:
+        return False
+    return request.query.get("comp") == "block" or "x-ms-blob-type" in request.headers
+
+
 class BlobDoor:
     """Forwards to Azurite and tells `changed` about blobs, `configured` about service properties."""
 
@@ -97,9 +104,17 @@ class BlobDoor:
             # Azure has no such host name at all; the nearest that http can say.
             return web.Response(
                 status=404,
-                text=EMPTY_ACCOUNT.format(code="ResourceNotFound", message=f"no storage account {account} in ARM"),
+                text=_ERROR.format(code="ResourceNotFound", message=f"no storage account {account} in ARM"),
                 content_type="application/xml",
                 headers={"x-ms-error-code": "ResourceNotFound"},
+            )
+        if not_modelled(request):
+            # Azurite would take it for a Put Blob or Put Block without a body, and store nothing as if it were all.
+            return web.Response(
+                status=501,
+                text=_ERROR.format(code="NotImplemented", message="no copying from a URL into a blob or block"),
+                content_type="application/xml",
+                headers={"x-ms-error-code": "NotImplemented"},
             )
         api = change_of(request)
         response, answer = await proxy.forward(self._client, request, self._azurite)

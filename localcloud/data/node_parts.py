@@ -5,6 +5,7 @@ Node itself is the machine's when it is new enough, else the one that the PyPI p
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -93,6 +94,14 @@ def ensure() -> NodeParts:
     parts = NodeParts(node, HERE)
     if installed():
         return parts
+    with (HERE / ".installing").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two at once would pull the folder from under each other
+        if not installed():
+            _install(node, parts)
+    return parts
+
+
+def _install(node: Path, parts: NodeParts) -> None:
     command = [*_npm(node), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     # npm starts child Nodes by name: the folder of the one we chose comes first.
     environment = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
@@ -105,7 +114,6 @@ def ensure() -> NodeParts:
             retry=True,
         )
     (HERE / "node_modules" / STAMP).write_text(_wanted())
-    return parts
 
 
 if __name__ == "__main__":

@@ -91,6 +91,7 @@ def run(store: Store, data: bytes, version: int, per_chunk: int = 10, current: i
     return made
 
 
+@settings(deadline=None)
 @given(data=st.binary(min_size=1, max_size=300), per_chunk=st.integers(1, 64), name=st.text(min_size=1))
 def test_the_documents_of_an_upload_assemble_to_its_bytes(data: bytes, per_chunk: int, name: str) -> None:
     """VAL-2: content that decodes to the image, for any bytes, chunk size and name."""
@@ -101,6 +102,7 @@ def test_the_documents_of_an_upload_assemble_to_its_bytes(data: bytes, per_chunk
     assert assemble(reversed(found)) == data
 
 
+@settings(deadline=None)
 @given(name=st.text(min_size=1, max_size=1024), index=st.integers(0, 999_999))
 def test_ids_are_deterministic_and_legal_for_any_blob_name(name: str, index: int) -> None:
     """Cosmos forbids / \\ ? # in ids and more than 1023 bytes; readers know the same rule."""
@@ -156,7 +158,7 @@ def test_between_two_uploads_in_the_same_second_the_blob_decides() -> None:
     assert assemble(store.headers("a.jpg")) == b"second"
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(at=st.integers(1, 40), old=st.integers(1, 90), new=st.integers(1, 90))
 def test_two_runs_at_once_end_in_the_newer_upload_whole(at: int, old: int, new: int) -> None:
     """Wherever the newer upload's run cuts into the older one's, its documents alone are there in the end."""

@@ -86,3 +86,21 @@ def test_the_site_is_served_once_static_website_is_switched_on(world: World, ser
     assert httpx.get(endpoint, headers={"If-None-Match": etag}).status_code == 304
     assert httpx.head(endpoint).headers["content-length"] == "4"
     assert httpx.post(endpoint).status_code == 405
+
+
+@pytest.mark.parametrize("what", ["blob", "block"])
+def test_a_copy_from_a_url_is_refused_and_not_stored_as_nothing(
+    world: World, service: BlobServiceClient, what: str
+) -> None:
+    """Azurite has no Put Blob/Block From URL: an empty blob that looks like a success would be a silent loss."""
+    world.put(f"{STORAGE}/blobServices/default/containers/bytes")
+    blob = service.get_blob_client("bytes", "from-url")
+    source = service.get_blob_client("bytes", "any").url
+    ask = {
+        "blob": lambda: blob.upload_blob_from_url(source, retry_total=0),
+        "block": lambda: blob.stage_block_from_url("MQ==", source, retry_total=0),
+    }
+    with pytest.raises(HttpResponseError) as refused:
+        ask[what]()
+    assert refused.value.status_code == 501
+    assert not blob.exists()

@@ -109,6 +109,16 @@ def test_charges_grow_with_size_and_writes_cost_more(container: ContainerProxy) 
         container.delete_item(item, "charge")
 
 
+def test_a_batch_is_written_with_the_partition_key_of_its_header(container: ContainerProxy) -> None:
+    """SYNC-3 imports in batches; the server behind the door wants the key in each operation."""
+    items = [{"id": f"b{i}", "imageId": "batch"} for i in range(5)]
+    container.execute_item_batch([("upsert", (item,)) for item in items], partition_key="batch")
+    found = container.query_items("SELECT VALUE c.id FROM c", partition_key="batch")
+    assert sorted(found) == [item["id"] for item in items]
+    container.execute_item_batch([("delete", (item["id"],)) for item in items], partition_key="batch")
+    assert list(container.query_items("SELECT VALUE c.id FROM c", partition_key="batch")) == []
+
+
 @pytest.mark.parametrize(
     ("item", "status"),
     [

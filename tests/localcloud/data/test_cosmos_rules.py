@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcloud.data import cosmos_rules as rules
@@ -13,6 +13,7 @@ from localcloud.data.topology import Topology, arm_type, parts
 COSMOS = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.DocumentDB/databaseAccounts/Acc"
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 2), st.floats(0.1, 500)), max_size=60), st.integers(400, 4000))
 def test_a_container_never_serves_more_than_its_budget_and_one_request_beyond(
     requests: list[tuple[float, float]], rate: int

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcloud.data import event_rules as rules
@@ -45,6 +45,7 @@ def test_a_filter_that_is_not_modelled_is_refused_rather_than_guessed() -> None:
         rules.check_filter({"advancedFilters": [{"operatorType": "NumberGreaterThan", "key": "data.size"}]})
 
 
+@settings(deadline=None)
 @given(attempts=st.integers(1, 30), minutes=st.integers(1, 1440))
 def test_retries_end_at_the_attempts_or_the_time_to_live_whichever_is_first(attempts: int, minutes: int) -> None:
     """Event Grid message delivery and retry: both limits hold, delays never shrink."""
