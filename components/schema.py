@@ -92,7 +92,9 @@ def _image(value: dict[str, Any]) -> str:
 
 def _tags(value: dict[str, Any]) -> str:
     if {"mode", "footprint"} & set(value):
-        return "must not hold mode or footprint: those tags are the program's own, on the resource group alone"
+        return (
+            "must not hold mode or footprint: those tags are the program's own, on the resource group alone"
+        )
     bad = [
         k
         for k, v in value.items()

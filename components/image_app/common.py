@@ -1,0 +1,37 @@
+"""What every component of the footprint shares: how a resource is held, and where it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a component's resources go. group: the resource group's name, known only after the guard has answered.
+
+    group_id: its ARM id. tags: on everything that takes tags.
+    """
+
+    group: pulumi.Output[str]
+    group_id: pulumi.Output[str]
+    location: str
+    tags: Mapping[str, str]
+
+
+def kept(
+    parent: pulumi.Resource, after: Sequence[pulumi.Resource] = (), ignore: Sequence[str] = ()
+) -> pulumi.ResourceOptions:
+    """Options of every resource: protected, kept when forgotten (two stacks share it: pulumi#7747), and its order.
+
+    ignore: inputs that refresh would report for ever; the reason stands where it is passed.
+    """
+    return pulumi.ResourceOptions(
+        parent=parent,
+        protect=True,
+        retain_on_delete=True,
+        depends_on=list(after),
+        ignore_changes=list(ignore) or None,
+    )

@@ -1,0 +1,173 @@
+"""Site image-app, whole: the components, wired in the order that the mode wants.
+
+active:  capacity, throughput, events -> HealthGate -> traffic records
+standby: ReturnGate -> traffic records -> DrainGate -> capacity, throughput, events, gateway minimum
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+from pulumi_azure_native import managedidentity, resources
+
+from components.gates import DrainGate, HealthGate, ReturnGate
+from components.image_app.api import Api, ApiArgs
+from components.image_app.common import Place, kept
+from components.image_app.converter import Converter, ConverterArgs
+from components.image_app.database import Database, DatabaseArgs
+from components.image_app.dns import DnsArgs, Traffic, Zone
+from components.image_app.gateway import API_POOL, SITE_POOL, Gateway, GatewayArgs
+from components.image_app.guard import passed
+from components.image_app.network import Network, NetworkArgs
+from components.image_app.storage import Storage, StorageArgs
+from components.settings import Settings
+
+
+class Footprint(pulumi.ComponentResource):
+    """Everything of the site in Azure. `exports`: what the scripts need; no secret among it."""
+
+    def __init__(self, site: Settings) -> None:
+        super().__init__("standby:azure:Footprint", site.site)
+        self._site, names, tags = site, site.names, dict(site.tags)
+        stamped = passed(site).apply(lambda stamp: {**tags, "mode": site.dials.tag, "footprint": stamp})
+        self._group = resources.ResourceGroup(
+            "group", resource_group_name=names.group, location=site.location, tags=stamped, opts=kept(self)
+        )
+        self._place = place = Place(self._group.name, self._group.id, site.location, tags)
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._network = Network("network", NetworkArgs(place, names, site.api.port), self._child)
+        self._storage = Storage("storage", StorageArgs(place, names), self._child)
+        self._api_identity, converter = self._identity("api"), self._identity("converter")
+        writers = (("api", self._api_identity.principal_id), ("converter", converter.principal_id))
+        self._database = Database("database", DatabaseArgs(place, names, site.database, writers), self._child)
+        self._converter = Converter("converter-app", self._converter_args(converter), self._child)
+        self._gateway_id = self._id("Microsoft.Network/applicationGateways", names.of("agw"))
+        self._scale_set_id = self._id("Microsoft.Compute/virtualMachineScaleSets", names.of("vmss", "api"))
+        self._public_ip_id = self._id("Microsoft.Network/publicIPAddresses", names.of("pip", "gateway"))
+        records = DnsArgs(place, site.dns, site.primary, self._network.address, self._network.fqdn)
+        self._zone = Zone("dns", records, self._child)
+        (self._active if site.active else self._standby)()
+        self.exports = self._exports()
+        self.register_outputs({})
+
+    def _active(self) -> None:
+        """Up first, traffic last. The gateway's slow capacity update is waited for by nobody (requirements, GOALS)."""
+        self._gateway([])
+        healthy = self._health_gate("healthy", [self._api([]), *self._dials([])])
+        self._traffic([healthy])
+        self._return_gate("any", [])
+        self._drain_gate("any", [])
+
+    def _standby(self) -> None:
+        """Traffic first, capacity last; the gateway before the scale set that names its pool."""
+        back = self._return_gate("clear", [])
+        moved = self._traffic([back])
+        drained = self._drain_gate("drained", [moved])
+        gateway = self._gateway([drained])
+        self._api([drained, gateway])
+        self._dials([drained])
+        self._health_gate("any", [])
+
+    def _api(self, after: Sequence[pulumi.Resource]) -> Api:
+        site = self._site
+        pool = self._gateway_id.apply(lambda i: f"{i}/backendAddressPools/{API_POOL}")
+        args = ApiArgs(
+            self._place, site.names, site.api, site.dials.instances, self._network.api_subnet, pool,
+            self._api_identity.id, after,
+        )  # fmt: skip
+        return Api("api-instances", args, self._child)
+
+    def _dials(self, after: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
+        dials = self._site.dials
+        events = self._converter.subscription(listens=dials.converter_listens, after=after)
+        return [self._database.throughput(dials.throughput, after), events]
+
+    def _gateway(self, after: Sequence[pulumi.Resource]) -> Gateway:
+        site, dns = self._site, self._site.dns
+        args = GatewayArgs(
+            place=self._place, names=site.names, gateway_id=self._gateway_id,
+            subnet_id=self._network.gateway_subnet, public_ip_id=self._network.public_ip.id,
+            hosts_api=(f"{dns.api}.{dns.domain}", f"{dns.contingency}.{dns.domain}"),
+            hosts_site=(dns.domain, f"{dns.site}.{dns.domain}"),
+            site_host=self._storage.site.primary_endpoints.apply(_web_host),
+            api_port=site.api.port, health_path=site.api.health_path,
+            minimum=site.dials.gateway_minimum, maximum=site.gateway.max_capacity, after=tuple(after),
+        )  # fmt: skip
+        return Gateway("edge", args, self._child)
+
+    def _traffic(self, after: Sequence[pulumi.Resource]) -> Traffic:
+        to_azure = self._site.dials.traffic_to_azure
+        return Traffic("traffic", self._zone, to_azure=to_azure, after=after, opts=self._child)
+
+    def _health_gate(self, want: str, after: Sequence[pulumi.Resource]) -> HealthGate:
+        props = {
+            "want": want, "gatewayId": self._gateway_id, "apiPool": API_POOL, "sitePool": SITE_POOL,
+            "instances": self._site.dials.instances, "timeoutSeconds": self._site.gates.health_timeout,
+        }  # fmt: skip
+        return HealthGate("health-gate", props, kept(self, [self._group, *after]))
+
+    def _return_gate(self, want: str, after: Sequence[pulumi.Resource]) -> ReturnGate:
+        dns, primary, gates = self._site.dns, self._site.primary, self._site.gates
+        props = {
+            "want": want, "zoneId": self._id("Microsoft.Network/dnsZones", dns.domain),
+            "gatewayPublicIpId": self._public_ip_id,
+            "records": [{"name": "@", "type": "A"}, *({"name": n, "type": "CNAME"} for n in (dns.api, dns.site))],
+            "primaryAddresses": list(primary.apex_addresses),
+            "primaryHosts": [
+                {"host": f"{dns.api}.{dns.domain}", "path": primary.health_path},
+                {"host": f"{dns.site}.{dns.domain}", "path": "/"},
+            ],
+            "consecutive": gates.consecutive, "timeoutSeconds": gates.return_timeout,
+        }  # fmt: skip
+        return ReturnGate("return-gate", props, kept(self, [self._group, *after]))
+
+    def _drain_gate(self, want: str, after: Sequence[pulumi.Resource]) -> DrainGate:
+        gates = self._site.gates
+        props = {
+            "want": want, "gatewayId": self._gateway_id, "gatewayPublicIpId": self._public_ip_id,
+            "scaleSetId": self._scale_set_id, "names": self._public_names,
+            "quietSeconds": gates.quiet, "timeoutSeconds": gates.drain_timeout,
+        }  # fmt: skip
+        return DrainGate("drain-gate", props, kept(self, [self._group, *after]))
+
+    @property
+    def _public_names(self) -> list[str]:
+        dns = self._site.dns
+        return [dns.domain, f"{dns.api}.{dns.domain}", f"{dns.site}.{dns.domain}"]
+
+    def _id(self, kind: str, name: str) -> pulumi.Output[str]:
+        """An id by its name: a gate that took the resource's own output would wait for its update."""
+        return self._group.id.apply(lambda group: f"{group}/providers/{kind}/{name}")
+
+    def _identity(self, what: str) -> managedidentity.UserAssignedIdentity:
+        return managedidentity.UserAssignedIdentity(
+            f"identity-{what}",
+            resource_group_name=self._place.group, resource_name_=self._site.names.of("id", what),
+            location=self._place.location, tags=self._place.tags, opts=kept(self),
+        )  # fmt: skip
+
+    def _converter_args(self, identity: managedidentity.UserAssignedIdentity) -> ConverterArgs:
+        wanted, storage = self._site.database, self._storage
+        settings: dict[str, pulumi.Input[str]] = {
+            "COSMOS_ENDPOINT": self._database.account.document_endpoint,
+            "COSMOS_DATABASE": wanted.database, "COSMOS_CONTAINER": wanted.container,
+        }  # fmt: skip
+        return ConverterArgs(
+            self._place, self._site.names, identity, storage.uploads, storage.deployments,
+            self._site.package_hash, settings,
+        )  # fmt: skip
+
+    def _exports(self) -> Mapping[str, Any]:
+        return {
+            "footprint": self._site.fingerprint, "mode": str(self._site.mode), "resourceGroup": self._group.id,
+            "gatewayId": self._gateway_id, "scaleSetId": self._scale_set_id, "zoneId": self._zone.zone.id,
+            "cosmosAccountId": self._database.account.id, "journal": self._storage.journal_container.id,
+            "publicNames": self._public_names,
+        }  # fmt: skip
+
+
+def _web_host(endpoints: object) -> str:
+    """The host (and port) of the `$web` endpoint, out of `https://HOST/`."""
+    return str(getattr(endpoints, "web", None) or "").partition("://")[2].rstrip("/")

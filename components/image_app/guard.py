@@ -1,0 +1,47 @@
+"""The program guards itself: an active stack that was never handed over, or from an older footprint, is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from components.schema import PROJECT
+from components.settings import Settings
+
+
+class GuardError(RuntimeError):
+    """Raised before anything is created."""
+
+
+def check(stamp: object, wanted: str, stack: str) -> None:
+    """Compare the stamp that a hand-over left with the program's own. Raises GuardError in three parts."""
+    if stamp == wanted:
+        return
+    what = "was handed over from an older footprint" if stamp else "was never handed over"
+    figures = f" (stamp {stamp or 'none'}, the program has {wanted})"
+    raise GuardError(
+        f"stack {stack} {what}{figures}; nothing was created or changed\n"
+        "  why it matters: its checkpoint does not know the resources as they are, so it would create them again "
+        "or miss what was added since\n"
+        f"  fix: dr handover standby {stack}"
+    )
+
+
+def passed(site: Settings) -> pulumi.Output[str]:
+    """The footprint's fingerprint, known only when this stack may go on. Everything waits for it.
+
+    A first up of mode standby may pass: where a footprint exists already, Azure refuses its first create.
+    """
+    wanted = site.fingerprint
+    if not site.active:
+        return pulumi.Output.from_input(wanted)
+    stack = pulumi.get_stack()
+    own = pulumi.StackReference("own-stack", stack_name=f"organization/{PROJECT}/{stack}")
+
+    def answered(outputs: Mapping[str, Any] | None) -> str:
+        check((outputs or {}).get("footprint"), wanted, stack)
+        return wanted
+
+    return own.outputs.apply(answered)

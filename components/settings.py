@@ -1,0 +1,263 @@
+"""Typed, validated settings: read once, frozen, passed down. The one place that reads configuration.
+
+Two ways in: `from_pulumi()` inside the program, `from_files()` for `dr`, which checks the files before any engine starts.
+Both report every problem at once, each with file and key, and change nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from components.naming import Names
+from components.schema import PROJECT, SettingsError, checked
+
+FOOTPRINT_VERSION = 1
+"""Raised when the program changes in a way that makes an older hand-over unsafe."""
+
+CONVERTER = Path(__file__).parent / "image_app" / "converter_app"
+
+
+class Mode(StrEnum):
+    """Which of the two desired modes of the one footprint."""
+
+    STANDBY = "standby"
+    ACTIVE = "active"
+
+
+class Direction(StrEnum):
+    """Which way the data should flow (the journal decides whether it does)."""
+
+    FORWARD = "forward"
+    REVERSE = "reverse"
+
+
+@dataclass(frozen=True)
+class Dials:
+    """Everything that a mode changes. Nothing else may depend on the mode (design: two stacks, one footprint).
+
+    instances: VMSS capacity. throughput: RU/s. gateway_minimum: capacity units. converter_listens: False mutes it.
+    traffic_to_azure: where the public records point. direction: of the data. tag: on the resource group alone.
+    """
+
+    instances: int
+    throughput: int
+    gateway_minimum: int
+    converter_listens: bool
+    traffic_to_azure: bool
+    direction: Direction
+    tag: str
+
+
+@dataclass(frozen=True)
+class Dns:
+    """domain: the zone. ttl: seconds. api, site, contingency: labels below the domain."""
+
+    domain: str
+    ttl: int
+    api: str
+    site: str
+    contingency: str
+
+
+@dataclass(frozen=True)
+class Primary:
+    """The AWS side as the public sees it: static apex addresses, CNAME targets, the health path of the API."""
+
+    apex_addresses: tuple[str, ...]
+    api_host: str
+    site_host: str
+    health_path: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """A marketplace image."""
+
+    publisher: str
+    offer: str
+    sku: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Api:
+    """The API's scale set. instances: in mode active. port: of the API on each instance."""
+
+    instances: int
+    vm_size: str
+    admin_user: str
+    ssh_public_key: str
+    port: int
+    health_path: str
+    zones: tuple[str, ...]
+    image: Image
+
+
+@dataclass(frozen=True)
+class Database:
+    """Cosmos DB. Throughputs in RU/s; the kind is one in both modes (ARM cannot switch manual and autoscale)."""
+
+    throughput_kind: str
+    standby_throughput: int
+    active_throughput: int
+    database: str
+    container: str
+    partition_key: str
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Application Gateway: minimum capacity units in each mode, the maximum, an optional versionless certificate id."""
+
+    standby_capacity: int
+    active_capacity: int
+    max_capacity: int
+    certificate_secret_id: str
+
+
+@dataclass(frozen=True)
+class Gates:
+    """Limits of the gates, in seconds, and how many answers of the primary in a row count as up."""
+
+    health_timeout: int
+    return_timeout: int
+    drain_timeout: int
+    quiet: int
+    consecutive: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of a stack's settings. Cannot be built from invalid input."""
+
+    site: str
+    mode: Mode
+    location: str
+    names: Names
+    dns: Dns
+    primary: Primary
+    api: Api
+    database: Database
+    gateway: Gateway
+    gates: Gates
+    tags: tuple[tuple[str, str], ...]
+    package_hash: str
+
+    @property
+    def active(self) -> bool:
+        """Is this the active mode?"""
+        return self.mode is Mode.ACTIVE
+
+    @property
+    def dials(self) -> Dials:
+        """What the mode wants of each dial."""
+        if self.active:
+            return Dials(
+                instances=self.api.instances, throughput=self.database.active_throughput,
+                gateway_minimum=self.gateway.active_capacity, converter_listens=True, traffic_to_azure=True,
+                direction=Direction.REVERSE, tag="active",
+            )  # fmt: skip
+        return Dials(
+            instances=0, throughput=self.database.standby_throughput,
+            gateway_minimum=self.gateway.standby_capacity, converter_listens=False, traffic_to_azure=False,
+            direction=Direction.FORWARD, tag="standby",
+        )  # fmt: skip
+
+    @property
+    def fingerprint(self) -> str:
+        """The footprint's stamp: equal in both modes, different when anything but the mode has changed."""
+        plain = asdict(replace(self, mode=Mode.STANDBY))
+        text = json.dumps({"version": FOOTPRINT_VERSION, **plain}, sort_keys=True)
+        return f"{FOOTPRINT_VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+    def in_mode(self, mode: Mode) -> Settings:
+        """The same footprint in the other mode."""
+        return replace(self, mode=mode)
+
+
+def from_pulumi() -> Settings:
+    """The settings of the stack that Pulumi runs. Raises SettingsError with every problem."""
+    import pulumi
+    from pulumi.runtime.config import CONFIG
+
+    raw = {k.partition(":")[2]: _parsed(v) for k, v in CONFIG.get().items() if k.startswith(f"{PROJECT}:")}
+    return build(checked(raw, f"Pulumi.{pulumi.get_stack()}.yaml"))
+
+
+def from_files(root: Path, stack: str) -> Settings:
+    """The same from the stack's file and the project's declared defaults. Raises SettingsError."""
+    import yaml
+
+    name = f"Pulumi.{stack}.yaml"
+    try:
+        project = yaml.safe_load((root / "Pulumi.yaml").read_text()) or {}
+        own = yaml.safe_load((root / name).read_text()) or {}
+    except (OSError, yaml.YAMLError) as exc:
+        raise SettingsError([f"{name}: cannot be read ({exc})"]) from exc
+    if not isinstance(own, dict) or not isinstance(own.get("config") or {}, dict):
+        raise SettingsError([f"{name}: config must be a mapping"])
+    merged: dict[str, Any] = {k: v["default"] for k, v in project.get("config", {}).items() if "default" in v}
+    merged.update(own.get("config") or {})
+    foreign = [
+        f"{name}: {k}: a key begins with {PROJECT}: or a provider's name"
+        for k in merged
+        if not _known(str(k))
+    ]
+    raw = {str(k).partition(":")[2]: v for k, v in merged.items() if str(k).startswith(f"{PROJECT}:")}
+    return build(checked(raw, name, foreign))
+
+
+def _known(key: str) -> bool:
+    return ":" in key and key.partition(":")[0] in (PROJECT, "azure-native", "aws", "kubernetes", "pulumi")
+
+
+def _parsed(value: str) -> Any:
+    """Pulumi hands values over as text: JSON for objects and numbers, plain for the rest."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def build(v: Mapping[str, Any]) -> Settings:
+    """Settings from checked, flat values (components.schema.checked)."""
+    return Settings(
+        site=v["site"], mode=Mode(v["mode"]), location=v["location"], names=Names(v["names.prefix"]),
+        dns=Dns(v["dns.domain"], v["dns.ttl"], v["dns.api"], v["dns.site"], v["dns.contingency"]),
+        primary=Primary(
+            tuple(v["primary.apexAddresses"]), v["primary.apiHost"], v["primary.siteHost"], v["primary.healthPath"]
+        ),
+        api=Api(
+            v["api.instances"], v["api.vmSize"], v["api.adminUser"], v["api.sshPublicKey"], v["api.port"],
+            v["api.healthPath"], tuple(v["api.zones"]), Image(**v["api.image"]),
+        ),
+        database=Database(
+            v["database.throughputKind"], v["database.standbyThroughput"], v["database.activeThroughput"],
+            v["database.database"], v["database.container"], v["database.partitionKey"],
+        ),
+        gateway=Gateway(
+            v["gateway.standbyCapacity"], v["gateway.activeCapacity"], v["gateway.maxCapacity"],
+            v["gateway.certificateSecretId"],
+        ),
+        gates=Gates(
+            v["gates.healthTimeout"], v["gates.returnTimeout"], v["gates.drainTimeout"], v["gates.quiet"],
+            v["gates.consecutive"],
+        ),
+        tags=tuple(sorted(v["tags"].items())),
+        package_hash=package_hash(CONVERTER),
+    )  # fmt: skip
+
+
+def package_hash(folder: Path) -> str:
+    """SHA-256 over names and contents of the converter's code (first 16 hex digits), the same on every machine."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
