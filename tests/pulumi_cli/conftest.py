@@ -1,0 +1,227 @@
+"""The real Pulumi CLI and a local cloud, once for the session; each test begins from a handed-over standby."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clouds.azure.arm import Arm, ArmError
+from clouds.endpoints import load
+from localcloud import LocalCloud, start
+from recovery.arm.catalogue import CATALOGUE
+from recovery.model import Json
+
+ROOT = Path(__file__).resolve().parents[2]
+SCALE = 600.0
+MISSING = "the Pulumi CLI is not on PATH"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test here needs the CLI; where it is missing each skips with that reason."""
+    absent = shutil.which("pulumi") is None
+    for item in items:
+        if "tests/pulumi_cli/" in str(item.path):
+            item.add_marker(pytest.mark.pulumi_cli)
+            item.add_marker(pytest.mark.localcloud)
+            item.add_marker(pytest.mark.timeout(600))
+            if absent:
+                item.add_marker(pytest.mark.skip(reason=MISSING))
+
+
+@dataclass
+class Ended:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def said(self) -> str:
+        return self.out + self.err
+
+
+@dataclass
+class Bench:
+    """A copy of the program's folder, a local cloud, and the two commands."""
+
+    project: Path
+    cloud: LocalCloud
+    environment: dict[str, str]
+    arm: Arm
+
+    def run(self, *command: str, **environ: str) -> Ended:
+        began = time.monotonic()
+        done = subprocess.run(
+            command,
+            cwd=self.project,
+            env={**self.environment, **environ},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+
+    def pulumi(self, *args: str, **environ: str) -> Ended:
+        return self.run("pulumi", *args, "--non-interactive", "--color=never", **environ)
+
+    def dr(self, *args: str, **environ: str) -> Ended:
+        return self.run(sys.executable, "-m", "scripts.cli", *args, **environ)
+
+    def begin(self, *args: str) -> subprocess.Popen[str]:
+        """`dr ARGS`, left running."""
+        command = [sys.executable, "-m", "scripts.cli", *args]
+        return subprocess.Popen(
+            command,
+            cwd=self.project,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    # -- the world as it is --------------------------------------------------------------------------------
+
+    def exported(self, stack: str) -> dict[str, Any]:
+        done = self.pulumi("stack", "export", "-s", stack)
+        assert done.code == 0, done.said
+        found: dict[str, Any] = json.loads(done.out)
+        return found
+
+    def live(self, token: str, name: str = "") -> dict[str, Json]:
+        """The live body of the one resource of that type (and URN name) in the checkpoint."""
+        for resource in self.exported("standby")["deployment"]["resources"]:
+            if resource["type"] == token and resource["urn"].endswith(f"::{name}" if name else ""):
+                return self.arm.get(resource["id"], CATALOGUE[token].api_version)
+        raise AssertionError(f"no {token} {name} in the checkpoint")
+
+    def id_of(self, token: str, name: str = "") -> str:
+        return str(self.live(token, name)["id"])
+
+    def dials(self) -> dict[str, Json]:
+        """Every dial, read from the cloud."""
+        gateway = self.live("azure-native:network:ApplicationGateway")["properties"]
+        subscription = self.live("azure-native:eventgrid:SystemTopicEventSubscription")["properties"]
+        container = self.id_of("azure-native:cosmosdb:SqlResourceSqlContainer")
+        version = CATALOGUE["azure-native:cosmosdb:SqlResourceSqlContainer"].api_version
+        throughput = self.arm.get(f"{container}/throughputSettings/default", version)["properties"][
+            "resource"
+        ]
+        return {
+            "capacity": self.live("azure-native:compute:VirtualMachineScaleSet")["sku"]["capacity"],
+            "throughput": throughput["throughput"],
+            "gateway": gateway["autoscaleConfiguration"]["minCapacity"],
+            "filter": subscription["filter"]["subjectBeginsWith"],
+            "mode": self.live("azure-native:resources:ResourceGroup")["tags"]["mode"],
+            **{name: self.record(name) for name in ("apex", "api", "www")},
+        }
+
+    def record(self, name: str) -> Json:
+        """Where a traffic record leads."""
+        found = self.live("azure-native:dns:RecordSet", f"{name}-record")["properties"]
+        lower = {key.lower(): value for key, value in found.items()}
+        if lower.get("arecords"):
+            return sorted(str(one["ipv4Address"]) for one in lower["arecords"])
+        return str(lower["cnamerecord"]["cname"])
+
+    def gates(self, since: float) -> list[tuple[str, str]]:
+        """(gate, event) for every line of the gates' own log after the `since`-th."""
+        path = Path(self.environment["DR_GATE_LOG"])
+        lines = path.read_text().splitlines()[int(since) :] if path.exists() else []
+        return [(str(one["gate"]).rpartition(":")[2], str(one["event"])) for one in map(json.loads, lines)]
+
+    def gate_mark(self) -> int:
+        path = Path(self.environment["DR_GATE_LOG"])
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def writes(self, since: int) -> list[str]:
+        """``PUT /path`` of every write that Resource Manager saw after the `since`-th request."""
+        seen = self.cloud.control("GET", f"requests?since={since}&door=arm")
+        return [f"{r['method']} {r['path']}" for r in seen if r["method"] in ("PUT", "PATCH", "DELETE")]
+
+    def request_mark(self) -> int:
+        return max((int(r["n"]) for r in self.cloud.control("GET", "requests")), default=0)
+
+    def lock_files(self, stack: str) -> list[Path]:
+        backend = Path(self.environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
+        return sorted((backend / ".pulumi/locks/organization/standby" / stack).glob("*.json"))
+
+    def wait_for(self, what: Callable[[], object], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(0.05)
+
+
+def copy_program(folder: Path) -> Path:
+    """The program where a stack file may be written to (`stack init` writes its salt there)."""
+    folder.mkdir(parents=True)
+    for path in (*ROOT.glob("Pulumi*.yaml"), ROOT / "__main__.py"):
+        shutil.copy(path, folder)
+    for name in ("components", "recovery", "clouds", "scripts", "localcloud"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / ".venv").symlink_to(Path(sys.prefix))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A standby built by `dr up -s standby --first-build`, handed over, and a snapshot of both checkpoints."""
+    base = tmp_path_factory.mktemp("pulumi-cli")
+    project = copy_program(base / "project")
+    cloud = start(base / "cloud", scale=SCALE, with_parent=True)
+    try:
+        environment = clean_environment(cloud.environment)
+        bench = Bench(project, cloud, environment, Arm(load(environment)))
+        built = bench.dr("up", "-s", "standby", "--first-build", "--yes")
+        assert built.code == 0, built.said
+        shutil.copytree(base / "cloud/pulumi", base / "snapshot")
+        for stack in ("standby", "active"):
+            shutil.copy(project / f"Pulumi.{stack}.yaml", base / f"{stack}.yaml")
+        yield bench
+    finally:
+        cloud.stop()
+
+
+def clean_environment(cloud: Mapping[str, str]) -> dict[str, str]:
+    own = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "DR_", "ARM_"))}
+    return {
+        **own,
+        **cloud,
+        "NO_COLOR": "1",
+        "PULUMI_HOME": str(Path(cloud["DR_HOME"]).parent / "pulumi-home"),
+    }
+
+
+@pytest.fixture
+def ready(bench: Bench) -> Bench:
+    """The bench with both checkpoints as handed over, no fault, a living primary, and the footprint on standby."""
+    base = bench.project.parent
+    bench.cloud.control("DELETE", "faults")
+    bench.cloud.control("PUT", "primary", {"state": "up"})
+    shutil.rmtree(base / "cloud/pulumi")
+    shutil.copytree(base / "snapshot", base / "cloud/pulumi")
+    shutil.rmtree(Path(bench.environment["DR_HOME"]) / "runs", ignore_errors=True)
+    for path in (*ROOT.glob("Pulumi*.yaml"), ROOT / "__main__.py"):
+        shutil.copy(path, bench.project)
+    for stack in ("standby", "active"):
+        shutil.copy(base / f"{stack}.yaml", bench.project / f"Pulumi.{stack}.yaml")
+    try:
+        calm = bench.dials()["mode"] == "standby"
+    except ArmError:
+        calm = False
+    if not calm:
+        back = bench.pulumi("up", "-s", "standby", "--yes", "--skip-preview")
+        assert back.code == 0, back.said
+    return bench
