@@ -196,6 +196,7 @@ def _answer(answer: struct_pb2.Struct, type: str, id: str, row: ArmType | None) 
     if row is not None:
         answer["name"] = id.rpartition("/")[2]
         answer["type"] = row.arm_type
+    _identities_as_a_map(answer)
     for output, path in KNOWN_BY_THE_CLOUD.get(type, {}).items():
         *parents, last = output.split(".")
         target = answer
@@ -204,6 +205,18 @@ def _answer(answer: struct_pb2.Struct, type: str, id: str, row: ArmType | None) 
                 target.fields[parent].struct_value.SetInParent()
             target = target.fields[parent].struct_value
         target[last] = placeholder(id, path)
+
+
+def _identities_as_a_map(answer: struct_pb2.Struct) -> None:
+    """`identity.userAssignedIdentities` goes in as a list of ids and comes out as a map keyed by them."""
+    if "identity" not in answer.fields:
+        return
+    identity = answer.fields["identity"].struct_value
+    given = identity.fields.get("userAssignedIdentities")
+    if given is not None and given.HasField("list_value"):
+        ids = [value.string_value for value in given.list_value.values]
+        identity.fields["userAssignedIdentities"].Clear()
+        identity["userAssignedIdentities"] = {id: {} for id in ids}
 
 
 def _without_aliases(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
