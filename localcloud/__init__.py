@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -156,8 +157,7 @@ def start(
         )
     state.mkdir(parents=True, exist_ok=True)
     state = state.resolve()
-    for name in ("server.json", "env", "endpoints.json"):
-        (state / name).unlink(missing_ok=True)
+    _throw_away(state)
     log = state / "server.log"
     command = [sys.executable, "-m", "localcloud.server", "--state", str(state), "--scale", f"{scale:g}"]
     if with_parent:

@@ -95,11 +95,12 @@ class ScaleSets:
             raise AssertionError("a pipe was asked for")
         line = await instance.process.stdout.readline()
         if not line:
-            instance.state = "failed"
+            instance.state = "failed" if instance.state == "creating" else instance.state
             return
-        instance.port = int(line)
-        if instance.state == "creating":
-            instance.state = "running"
+        if instance.state != "creating":  # scaled in while it started: nobody else knows this process yet
+            await processes.end(instance.process)
+            return
+        instance.port, instance.state = int(line), "running"
 
     async def _stop(self, instance: Instance) -> None:
         limit = self.drain_seconds.get(instance.scale_set, self._clock.seconds("instance drain"))

@@ -148,7 +148,7 @@ def test_an_autoscale_container_shows_throughput_beside_its_settings(azure: Azur
 def test_a_containers_partition_key_cannot_change(azure: Azure) -> None:
     """Cosmos DB: the partition key is fixed; throughput in options is for creation alone."""
     container = cosmos(azure)
-    body = {"properties": {"resource": {"id": "chunks", "partitionKey": {"paths": ["/other"]}}}}
+    body: Body = {"properties": {"resource": {"id": "chunks", "partitionKey": {"paths": ["/other"]}}}}
     assert azure.send("PUT", container, body).status_code == 400
     body["properties"]["resource"]["partitionKey"]["paths"] = ["/imageId"]
     body["properties"]["options"] = {"throughput": 4000}

@@ -116,7 +116,7 @@ def test_endpoints_and_environment_are_what_the_tools_read(
         "192.0.2.11",
     }
     script = f"set -a; . {cloud.env_file}; env"
-    said = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True).stdout  # noqa: S603  our own script
     for key, value in cloud.environment.items():
         assert f"{key}={value}\n" in said
     assert cloud.environment["PULUMI_BACKEND_URL"].startswith("file:///")
@@ -186,7 +186,7 @@ def test_the_server_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
         print(cloud.pid, flush=True)
         time.sleep(60)
     """)
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as starter:
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as starter:  # noqa: S603  our own script
         assert starter.stdout is not None
         pid = int(starter.stdout.readline())
         assert not _gone(pid)
