@@ -122,6 +122,8 @@ CATALOGUE: dict[str, ArmType] = {
             _p("Microsoft.Storage", _STORAGE + "/blobServices/default/containers/{containerName}"),
             "2024-01-01",
         ),
+        # Not an ARM resource: the provider sets it through the data plane (Set Blob Service Properties).
+        ArmType("azure-native:storage:StorageAccountStaticWebsite", "Microsoft.Storage/storageAccounts/staticWebsite", _p("Microsoft.Storage", _STORAGE + "/staticWebsite"), ""),
         ArmType(
             "azure-native:web:AppServicePlan",
             "Microsoft.Web/serverfarms",
