@@ -135,6 +135,20 @@ def running(state: Path) -> LocalCloud | None:
         return None
 
 
+def _throw_away(state: Path) -> None:
+    """Start empty: resources live in memory, so a checkpoint or data of an earlier run would speak of nothing.
+
+    Only what a local cloud wrote itself goes, and only where one has been.
+    """
+    for name in ("server.json", "env", "endpoints.json"):
+        (state / name).unlink(missing_ok=True)
+    if (state / "storage.key").exists():
+        for name in ("pulumi", "data", "home", "logs"):
+            shutil.rmtree(state / name, ignore_errors=True)
+        for name in ("gates.log", "server.log"):
+            (state / name).unlink(missing_ok=True)
+
+
 def start(
     state: Path, scale: float = DEFAULT_SCALE, *, with_parent: bool = False, bare: bool = False
 ) -> LocalCloud:
