@@ -118,9 +118,12 @@ class FootprintLock:
         self._arm.close()
 
     def journal_id(self) -> str:
-        """The journal container's ARM id, as the program declares it."""
+        """The journal container's ARM id: from a checkpoint's outputs where there is one, else from the program."""
         from clouds.program import desired
 
+        known = self._from_checkpoint()
+        if known:
+            return known
         found = [
             one.id
             for one in desired(self._root, self._stack, self._environ)
@@ -134,6 +137,16 @@ class FootprintLock:
             )
         return str(found[0])
 
+    def _from_checkpoint(self) -> str:
+        from clouds.pulumi_cli import PulumiCli
+        from recovery.checkpoint import outputs
+
+        cli = PulumiCli(self._root)
+        try:
+            return str(outputs(cli.export(self._stack)).get("journal") or "")
+        except DrError:  # no CLI, no stack, no backend: the program knows as well, it only takes longer
+            return ""
+
     def check(self) -> None:
         """Raise Stopped when the lock was lost. Before every change."""
         if self._lease is not None:
@@ -143,7 +156,7 @@ class FootprintLock:
         """Take the lock once the container that holds it has been made."""
         made = event.kind is EventKind.DONE and event.type == CONTAINER and event.name == "journal"
         if self._lease is None and made:
-            self._take(self.journal_id())
+            self._take(event.id)
 
     def note(self, outcome: str) -> None:
         """What the lock blob shall say of this run."""
