@@ -173,7 +173,7 @@ def _plain(value: Json) -> Json:
     if isinstance(value, dict):
         if value.get(_SIGNATURE) == _SECRET:
             return REDACTED
-        return {key: _plain(child) for key, child in value.items()}
+        return {key: _plain(value[key]) for key in sorted(value)}  # protobuf maps have no order
     if isinstance(value, list):
         return [_plain(child) for child in value]
     if isinstance(value, float) and value.is_integer():

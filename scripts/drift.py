@@ -20,6 +20,7 @@ import typer
 from recovery.drift import baseline as baselines
 from recovery.drift import files, report, text
 from recovery.errors import BadInput
+from recovery.exit_codes import ExitCode
 from recovery.model import Json
 from scripts import command
 
@@ -58,12 +59,13 @@ def _drift(
         raise BadInput(
             f"--format {format} is not known", "the output would not be what was expected", "--format json"
         )
-    path = baseline or _home() / f"baseline-{stack}.json"
-    # Files from elsewhere are compared as they are: only a baseline that was named is applied to them.
-    known = _baseline(path, required=baseline is not None) if baseline or not live else baselines.Baseline()
     wanted, found = _read(stack, desired, live)
     if baseline_write:
-        return _write(path, report.check(wanted, found, None, stack), stack)
+        return _write(baseline or _default(stack), report.check(wanted, found, None, stack), stack)
+    # Files from elsewhere are compared as they are: only a baseline that was named is applied to them.
+    known = baselines.parse(_json(baseline)) if baseline else None
+    if known is None and not live and (path := _default(stack)).exists():
+        known = baselines.parse(_json(path))
     result = report.check(wanted, found, known, stack)
     if format == "json":
         typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False, default=str))
@@ -77,9 +79,8 @@ def _read(stack: str, desired: Path | None, live: Path | None) -> tuple[list[Des
     wanted = files.parse_desired(_json(desired), str(desired)) if desired else _program(stack)
     if live:
         return wanted, files.parse_live(_json(live), wanted, str(live))
-    from clouds.azure.live import read_live
-
     from clouds.azure.arm import Arm
+    from clouds.azure.live import read_live
     from clouds.endpoints import load
 
     arm = Arm(load())
@@ -96,19 +97,20 @@ def _program(stack: str) -> list[Desired]:
 
 
 def _write(path: Path, now: report.Report, stack: str) -> int:
-    new = baselines.record(now.findings, f"dr up -s {stack}")
+    from clouds.baselines import noise
+
+    repair = f"dr up -s {stack}"
+    baselines.record(now.findings, repair)  # refuses what is missing or was not seen
+    new = baselines.record(noise(now.findings), repair)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(new.to_json(), indent=2) + "\n")
-    typer.echo(
-        f"Baseline written: {len(new.entries)} differences are accepted as the service's own ({path})."
-    )
-    return 0
-
-
-def _baseline(path: Path, *, required: bool) -> baselines.Baseline:
-    if not required and not path.exists():
-        return baselines.Baseline()
-    return baselines.parse(_json(path))
+    typer.echo(f"Baseline written: {len(new.entries)} differences are the service's own ({path}).")
+    left = len(now.findings) - len(new.entries)
+    if left:
+        typer.echo(
+            f"{left} differences would break an activation or are unmanaged: not accepted. Repair: {repair}"
+        )
+    return int(ExitCode.FINDING if left else ExitCode.CLEAN)
 
 
 def _json(path: Path) -> Json:
@@ -122,8 +124,11 @@ def _json(path: Path) -> Json:
         ) from exc
 
 
-def _home() -> Path:
-    return Path(os.environ.get("DR_HOME") or ".dr")
+def _default(stack: str) -> Path:
+    from clouds.baselines import path_of
+    from clouds.program import project_root
+
+    return path_of(project_root(), stack)
 
 
 def main(argv: Sequence[str]) -> int:

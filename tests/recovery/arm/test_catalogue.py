@@ -20,7 +20,10 @@ def _source(row: ArmType) -> str:
     return (Path(found.origin).parent / module / f"{snake}.py").read_text()
 
 
-@pytest.mark.parametrize("row", CATALOGUE.values(), ids=lambda row: row.token)
+IN_ARM = [row for row in CATALOGUE.values() if row.api_version]  # a static website is the data plane's
+
+
+@pytest.mark.parametrize("row", IN_ARM, ids=lambda row: row.token)
 def test_the_api_version_is_the_one_that_azure_native_uses(row: ArmType) -> None:
     version = re.search(r"Uses Azure REST API version (\d{4}-\d\d-\d\d(?:-preview)?)", _source(row))
     assert version is not None
