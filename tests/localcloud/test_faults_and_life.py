@@ -192,3 +192,10 @@ def test_the_server_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
         assert not _gone(pid)
         starter.kill()
     until(lambda: _gone(pid))
+
+
+def test_the_page_about_the_local_cloud_has_every_duration() -> None:
+    """Design: the dated table is what every report refers to."""
+    page = (Path(localcloud.__file__).parent.parent / "docs" / "local-cloud.md").read_text()
+    for row in TABLE.values():
+        assert f"| {row.operation} | {row.median:g} | {row.p95:g} | {row.source} |" in page
