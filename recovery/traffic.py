@@ -99,3 +99,46 @@ def traffic_side(records: Sequence[RecordView], gateway: Gateway) -> Side:
     if Side.UNKNOWN in sides or not sides:
         return Side.UNKNOWN
     return sides.pop()
+
+
+class Live(StrEnum):
+    """Who serves the public."""
+
+    PRIMARY = "primary"
+    AZURE = "azure"
+    MOVING = "moving"  # caches or records disagree: a switch is under way, or was left half-done
+    NOWHERE = "nowhere"  # the names lead to neither side
+    UNKNOWN = "unknown"
+
+
+def answer_side(
+    values: Sequence[str], chain: Sequence[str], gateway_address: str, primary: Sequence[str]
+) -> Live:
+    """Where one resolver sends a client for one name.
+
+    values: addresses; chain: the aliases on the way. primary: its addresses and names (a load balancer's
+    addresses change, its name does not). The gateway's address among others is a switch under way.
+    """
+    here = [v == gateway_address for v in values]
+    if any(here):
+        return Live.AZURE if all(here) else Live.MOVING
+    ours = {p.rstrip(".").lower() for p in primary}
+    there = bool(values) and any(v.rstrip(".").lower() in ours for v in (*values, *chain))
+    return Live.PRIMARY if there else Live.NOWHERE
+
+
+def who_is_live(records: Side, answers: Sequence[Live]) -> Live:
+    """From the zone's records and what resolvers answer (unknown ones among them).
+
+    Both have to be seen: records alone do not say where the public goes, caches alone not where it will go.
+    Evidence of a split outweighs what is unknown.
+    """
+    known = {a for a in answers if a is not Live.UNKNOWN}
+    if records is Side.SPLIT or Live.MOVING in known or len(known) > 1:
+        return Live.MOVING
+    if records is Side.UNKNOWN or not known:
+        return Live.UNKNOWN
+    seen = known.pop()
+    if (records is Side.AZURE) != (seen is Live.AZURE):
+        return Live.MOVING
+    return seen

@@ -27,7 +27,7 @@ def gate(kind: str, depends: list[Desired], **props: Any) -> Desired:
 
 
 def footprint(mode: str) -> list[Desired]:
-    """Zone, address, three records, storage with the journal, Cosmos with its throughput, and two gates."""
+    """Zone, address, three records, storage with the journal, Cosmos with its throughput, and the gates that need no servers."""
     active = mode == "active"
     where = {"location": "brazilsouth"}
     group = azure("resources:ResourceGroup", "rg", [], **where, tags={"mode": mode})
@@ -65,6 +65,12 @@ def footprint(mode: str) -> list[Desired]:
         records=[{"name": "@", "type": "A"}, {"name": "api", "type": "CNAME"}], primaryAddresses=["192.0.2.10"],
         primaryHosts=[{"host": f"api.{ZONE}", "path": "/health"}], consecutive=2, timeoutSeconds=2,
     )  # fmt: skip
+    drain = gate(
+        "DrainGate", [], want="any" if active else "drained", gatewayPublicIpId=address.id, quietSeconds=60,
+        gatewayId=address.id.replace("publicIPAddresses/pip-gw", "applicationGateways/gw"), timeoutSeconds=2,
+        scaleSetId=address.id.replace("Network/publicIPAddresses/pip-gw", "Compute/virtualMachineScaleSets/api"),
+        names=[ZONE, f"api.{ZONE}"],
+    )  # fmt: skip
     before = [throughput] if active else [back]
     here = placeholder(address.id, "properties.ipAddress")
     alias = placeholder(address.id, "properties.dnsSettings.fqdn")
@@ -81,5 +87,6 @@ def footprint(mode: str) -> list[Desired]:
         aRecords=[{"ipv4Address": here}],
     )  # fmt: skip
     return [
-        group, address, zone, storage, journal, account, database, container, throughput, back, apex, api, fixed
+        group, address, zone, storage, journal, account, database, container, throughput, back, drain, apex, api,
+        fixed,
     ]  # fmt: skip

@@ -3,83 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 import localcloud
-from clouds.azure.arm import Arm, ArmError
-from clouds.direct_engine import DirectEngine
-from clouds.endpoints import load
+from clouds.azure.arm import ArmError
 from recovery.arm.catalogue import CATALOGUE
-from recovery.engine import DIALS_ONLY, Event, EventKind
+from recovery.engine import DIALS_ONLY, EventKind
 from recovery.errors import Failed, Stopped, Unobserved
-from recovery.model import REDACTED, Action, Desired
-from tests.clouds.small_footprint import azure, footprint
+from recovery.model import REDACTED, Action
+from tests.clouds.small_footprint import azure
+from tests.clouds.small_world import BUILD, World
 
 pytestmark = pytest.mark.localcloud
-BUILD = DIALS_ONLY | {Action.CREATE}
 RECORDS = ("**-record",)
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[localcloud.LocalCloud]:
-    """A local cloud of this module's own."""
-    held = localcloud.start(tmp_path_factory.mktemp("cloud"), 600, with_parent=True)
-    yield held
-    held.stop()
-
-
-class World:
-    """One engine over a desired state that a test may change, the ARM behind it, and what was told."""
-
-    def __init__(self, environ: Mapping[str, str], root: Path) -> None:
-        self.wanted: dict[str, list[Desired]] = {m: footprint(m) for m in ("standby", "active")}
-        self.told: list[Event] = []
-        self.engine = DirectEngine(
-            root, environ=environ, desired=lambda _root, stack, _env: self.wanted[stack]
-        )
-        self.arm = Arm(load(environ))
-        self.root = root
-
-    def up(
-        self, stack: str, allow: frozenset[Action] = DIALS_ONLY, exclude: tuple[str, ...] = ()
-    ) -> list[str]:
-        """The names of what was changed."""
-        plan = self.engine.up(stack, allow=allow, exclude=exclude, on_event=self.told.append)
-        return [s.name for s in plan.changes]
-
-    def one(self, name: str, stack: str = "standby") -> Desired:
-        return next(d for d in self.wanted[stack] if d.options["name"] == name)
-
-    def body(self, name: str) -> dict[str, Any]:
-        found = self.one(name)
-        return self.arm.get(found.id, CATALOGUE[found.type].api_version)
-
-    def put(self, name: str, body: dict[str, Any]) -> None:
-        found = self.one(name)
-        self.arm.put(found.id, body, CATALOGUE[found.type].api_version)
-
-
-@pytest.fixture
-def w(cloud: localcloud.LocalCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A built standby, clean, with traffic at the primary and nothing wrong."""
-    environ = {
-        **cloud.environment,
-        "DR_HOME": str(tmp_path / "home"),
-        "DR_GATE_LOG": str(tmp_path / "gates.log"),
-    }
-    for key, value in environ.items():
-        monkeypatch.setenv(key, value)
-    cloud.control("PUT", "primary", {"state": "up"})
-    made = World(environ, tmp_path)
-    made.up("standby", BUILD)
-    made.told.clear()
-    yield made
-    made.arm.close()
 
 
 def test_a_built_standby_needs_nothing(w: World) -> None:
