@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from clouds import baselines
+from clouds.azure import static_website
 from clouds.azure.arm import Arm
 from clouds.azure.live import read_live
 from clouds.direct.applying import Run
@@ -49,6 +50,8 @@ class LiveCloud:
 
     def put(self, id: str, body: dict[str, Json], api_version: str) -> dict[str, Json]:
         """PUT, waited for."""
+        if static_website.is_website(id):
+            return static_website.put(self.arm, id, body)
         return self.arm.put(id, body, api_version)
 
     def delete(self, id: str, api_version: str) -> None:

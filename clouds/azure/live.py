@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from clouds.azure import static_website
 from clouds.azure.arm import Arm, ArmError
 from recovery.arm.catalogue import CATALOGUE
 from recovery.drift import dynamic, unmanaged
@@ -102,6 +103,9 @@ class _Reader:
             from clouds import gates
 
             self.bodies[form.id] = gates.read(dynamic.PACKAGE, declared.inputs)
+            return
+        if static_website.is_website(form.id):
+            self._try(form.id, lambda: static_website.get(self.arm, form.id))
             return
         version = api_version(form)
         if version is None:

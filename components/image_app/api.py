@@ -46,9 +46,9 @@ class Api(pulumi.ComponentResource):
             location=args.place.location, tags=args.place.tags, zones=list(wanted.zones),
             sku=compute.SkuArgs(name=wanted.vm_size, tier="Standard", capacity=args.capacity),
             orchestration_mode="Uniform", overprovision=False, single_placement_group=False,
-            upgrade_policy=compute.UpgradePolicyArgs(mode="Manual"),
+            upgrade_policy=compute.UpgradePolicyArgs(mode=compute.UpgradeMode.MANUAL),
             identity=compute.VirtualMachineScaleSetIdentityArgs(
-                type="UserAssigned", user_assigned_identities=[args.identity_id]
+                type=compute.ResourceIdentityType.USER_ASSIGNED, user_assigned_identities=[args.identity_id]
             ),
             virtual_machine_profile=compute.VirtualMachineScaleSetVMProfileArgs(
                 os_profile=_os(wanted), storage_profile=_disk(wanted), network_profile=_nic(args)
@@ -78,7 +78,7 @@ def _disk(wanted: ApiSettings) -> compute.VirtualMachineScaleSetStorageProfileAr
             publisher=image.publisher, offer=image.offer, sku=image.sku, version=image.version
         ),
         os_disk=compute.VirtualMachineScaleSetOSDiskArgs(
-            create_option="FromImage", caching="ReadWrite", managed_disk=managed
+            create_option="FromImage", caching=compute.CachingTypes.READ_WRITE, managed_disk=managed
         ),
     )
 

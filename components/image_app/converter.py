@@ -60,7 +60,7 @@ class Converter(pulumi.ComponentResource):
             "converter",
             resource_group_name=place.group, name=names.function_app, location=place.location, tags=place.tags,
             kind="functionapp,linux", server_farm_id=plan.id, https_only=True,
-            identity=web.ManagedServiceIdentityArgs(type="UserAssigned", user_assigned_identities=[args.identity.id]),
+            identity=web.ManagedServiceIdentityArgs(type=web.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[args.identity.id]),
             function_app_config=self._flex(), opts=kept(self, [role]),
         )  # fmt: skip
         settings = web.WebAppApplicationSettings(

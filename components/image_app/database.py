@@ -61,11 +61,11 @@ class Database(pulumi.ComponentResource):
         return cosmosdb.DatabaseAccount(
             "cosmos",
             resource_group_name=place.group, account_name=names.cosmos, location=place.location, tags=place.tags,
-            kind="GlobalDocumentDB", database_account_offer_type="Standard", disable_local_auth=True,
+            kind="GlobalDocumentDB", database_account_offer_type=cosmosdb.DatabaseAccountOfferType.STANDARD, disable_local_auth=True,
             locations=[
                 cosmosdb.LocationArgs(location_name=place.location, failover_priority=0, is_zone_redundant=False)
             ],
-            consistency_policy=cosmosdb.ConsistencyPolicyArgs(default_consistency_level="Session"),
+            consistency_policy=cosmosdb.ConsistencyPolicyArgs(default_consistency_level=cosmosdb.DefaultConsistencyLevel.SESSION),
             backup_policy=cosmosdb.ContinuousModeBackupPolicyArgs(
                 type="Continuous", continuous_mode_properties=backup
             ),

@@ -31,9 +31,10 @@ class Footprint(pulumi.ComponentResource):
     def __init__(self, site: Settings) -> None:
         super().__init__("standby:azure:Footprint", site.site)
         self._site, names, tags = site, site.names, dict(site.tags)
-        stamped = passed(site).apply(lambda stamp: {**tags, "mode": site.dials.tag, "footprint": stamp})
+        allowed = passed(site).apply(lambda _stamp: names.group)
+        # Its tags belong to the mode tag below: an update here would come before every gate.
         self._group = resources.ResourceGroup(
-            "group", resource_group_name=names.group, location=site.location, tags=stamped, opts=kept(self)
+            "group", resource_group_name=allowed, location=site.location, opts=kept(self, ignore=["tags"])
         )
         self._place = place = Place(self._group.name, self._group.id, site.location, tags)
         self._child = pulumi.ResourceOptions(parent=self)
@@ -56,7 +57,7 @@ class Footprint(pulumi.ComponentResource):
         """Up first, traffic last. The gateway's slow capacity update is waited for by nobody (requirements, GOALS)."""
         self._gateway([])
         healthy = self._health_gate("healthy", [self._api([]), *self._dials([])])
-        self._traffic([healthy])
+        self._mode_tag([self._traffic([healthy])])
         self._return_gate("any", [])
         self._drain_gate("any", [])
 
@@ -66,9 +67,16 @@ class Footprint(pulumi.ComponentResource):
         moved = self._traffic([back])
         drained = self._drain_gate("drained", [moved])
         gateway = self._gateway([drained])
-        self._api([drained, gateway])
-        self._dials([drained])
+        cheap = [self._api([drained, gateway]), *self._dials([drained])]
+        self._mode_tag(cheap)
         self._health_gate("any", [])
+
+    def _mode_tag(self, after: Sequence[pulumi.Resource]) -> None:
+        """The mode, told on the group alone, and last: a tag must not claim a mode that a gate has refused."""
+        tags = {**dict(self._site.tags), "mode": self._site.dials.tag}
+        resources.TagAtScope(
+            "mode-tag", scope=self._group.id, properties=resources.TagsArgs(tags=tags), opts=kept(self, after)
+        )
 
     def _api(self, after: Sequence[pulumi.Resource]) -> Api:
         site = self._site

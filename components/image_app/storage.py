@@ -48,7 +48,7 @@ class Storage(pulumi.ComponentResource):
         return storage.StorageAccount(
             f"storage-{purpose}",
             resource_group_name=place.group, account_name=self._args.names.storage(purpose), location=place.location,
-            tags=place.tags, kind="StorageV2", sku=storage.SkuArgs(name="Standard_ZRS"), access_tier="Hot",
+            tags=place.tags, kind="StorageV2", sku=storage.SkuArgs(name="Standard_ZRS"), access_tier=storage.AccessTier.HOT,
             minimum_tls_version="TLS1_2", enable_https_traffic_only=True, allow_blob_public_access=False,
             allow_cross_tenant_replication=False, opts=kept(self),
         )  # fmt: skip
@@ -57,5 +57,5 @@ class Storage(pulumi.ComponentResource):
         return storage.BlobContainer(
             f"container-{name}",
             resource_group_name=self._args.place.group, account_name=account.name, container_name=name,
-            public_access="None", opts=kept(self, ignore=SERVICE_FILLED),
+            public_access=storage.PublicAccess.NONE, opts=kept(self, ignore=SERVICE_FILLED),
         )  # fmt: skip

@@ -14,7 +14,7 @@ from localcloud.arm.defaults.common import defaults
 from localcloud.arm.defaults.web import SITE_CONFIG
 from localcloud.arm.door import Call, Door, Handler
 from localcloud.arm.errors import ArmError, not_found
-from localcloud.arm.ids import ArmPath
+from localcloud.arm.ids import ArmPath, parse
 from localcloud.arm.policy import SITE_CONFIG_SECRET
 from localcloud.arm.service import merge
 from localcloud.arm.store import Entry
@@ -234,7 +234,22 @@ async def backend_health(door: Door, call: Call) -> web.Response:
     )
 
 
+async def scope_tags(door: Door, call: Call) -> web.Response:
+    """GET, PUT and PATCH (Merge) of all tags of the resource or group they are asked of (Microsoft.Resources/tags)."""
+    entry = door.service.entry(parse(call.path.scope))
+    if call.method != "GET":
+        given = ((call.body or {}).get("properties") or {}).get("tags") or {}
+        before = dict(entry.body.get("tags") or {}) if call.method == "PATCH" else {}
+        changed = copy.deepcopy(entry.body)
+        changed["tags"] = {**before, **given}
+        await door.service.adopt(entry.path, changed)
+        entry = door.service.entry(entry.path)
+    shown = {"id": call.path.text, "name": "default", "type": "Microsoft.Resources/tags"}
+    return web.json_response({**shown, "properties": {"tags": entry.body.get("tags") or {}}})
+
+
 SPECIAL: dict[tuple[str, str], Handler] = {
+    **{(m, "microsoft.resources/tags"): scope_tags for m in ("GET", "PUT", "PATCH")},
     **{(m, t): nested for m in ("GET", "PUT", "DELETE") for t in NESTED},
     **{
         (m, f"microsoft.network/dnszones/{t}"): record_set

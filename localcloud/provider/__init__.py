@@ -32,8 +32,8 @@ class Served:
 def start(endpoints: Endpoints, port: int = 0) -> Served:
     """Serve the provider on loopback (port 0: a free one) against the cloud of `endpoints`."""
     from clouds.azure.arm import Arm
+    from clouds.azure.static_website import BlobWebsite
     from localcloud.provider.resources import Resources
-    from localcloud.provider.website import BlobWebsite
 
     return serve(Resources(Arm(endpoints), BlobWebsite(endpoints), endpoints.subscription), port)
 

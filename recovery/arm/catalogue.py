@@ -47,6 +47,7 @@ _STORAGE = "storageAccounts/{accountName}"
 CATALOGUE: dict[str, ArmType] = {
     row.token: row
     for row in (
+        ArmType("azure-native:resources:TagAtScope", "Microsoft.Resources/tags", "{scope}/providers/Microsoft.Resources/tags/default", "2024-03-01"),
         ArmType(
             "azure-native:resources:ResourceGroup", "Microsoft.Resources/resourceGroups", RG, "2024-03-01"
         ),

@@ -144,7 +144,9 @@ def _write(store: Documents, upload: Upload, document: Document, is_current: Cal
             raise StaleError(f"{upload.image_id}: chunk {document['chunkIndex']} is from a newer upload")
         if store.replace(document, present["_etag"]):
             return
-    raise RuntimeError(f"{upload.image_id}: chunk {document['chunkIndex']} kept changing while it was written")
+    raise RuntimeError(
+        f"{upload.image_id}: chunk {document['chunkIndex']} kept changing while it was written"
+    )
 
 
 def convert(

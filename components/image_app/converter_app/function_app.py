@@ -54,7 +54,9 @@ def _blobs() -> BlobServiceClient:
 
 @cache
 def _container() -> ContainerProxy:
-    client = CosmosClient(os.environ["COSMOS_ENDPOINT"], credential=os.environ.get("COSMOS_KEY") or _identity())
+    client = CosmosClient(
+        os.environ["COSMOS_ENDPOINT"], credential=os.environ.get("COSMOS_KEY") or _identity()
+    )
     database = client.get_database_client(os.environ["COSMOS_DATABASE"])
     return database.get_container_client(os.environ["COSMOS_CONTAINER"])
 

@@ -5,12 +5,45 @@ https://learn.microsoft.com/rest/api/storageservices/set-blob-service-properties
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from clouds.azure.arm import ArmError
+from clouds.azure.arm import Arm, ArmError
 from clouds.endpoints import Endpoints
+from recovery.arm.catalogue import CATALOGUE
 from recovery.model import Json
+
+SUFFIX = "/staticWebsite"
+"""Ends the id that we give a website: its account's id and this."""
+
+
+def is_website(id: str) -> bool:
+    """Is this the id of a website, which Resource Manager does not know?"""
+    return id.lower().endswith(SUFFIX.lower())
+
+
+def get(arm: Arm, id: str) -> dict[str, Json]:
+    """The website in the shape of an ARM body. Raises ArmError: 404 when it is off."""
+    site = BlobWebsite(arm.endpoints).read(_door(arm, id))
+    if not site["enabled"]:
+        raise ArmError(404, "ResourceNotFound", f"{id}: the static website is off")
+    return {"id": id, "properties": {"indexDocument": site["index"], "error404Document": site["error"]}}
+
+
+def put(arm: Arm, id: str, body: Mapping[str, Json]) -> dict[str, Json]:
+    """Turn the website on with the documents that `body` names."""
+    wanted = body.get("properties") or {}
+    BlobWebsite(arm.endpoints).write(
+        _door(arm, id), True, wanted.get("indexDocument"), wanted.get("error404Document")
+    )
+    return get(arm, id)
+
+
+def _door(arm: Arm, id: str) -> str:
+    version = CATALOGUE["azure-native:storage:StorageAccount"].api_version
+    body = arm.get(id[: -len(SUFFIX)], version)
+    return str(body["properties"]["primaryEndpoints"]["blob"])
 
 
 class BlobWebsite:
