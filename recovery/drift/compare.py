@@ -39,6 +39,11 @@ class Difference:
     depends_on: str = ""  # for UNKNOWN: the id of the resource that should have known
 
 
+CREATION_ONLY: Mapping[str, str] = {
+    "createmode": "default",  # Cosmos, SQL, PostgreSQL: how it was made; a GET omits it
+}
+"""Properties that say how a resource comes to be, with the value that says nothing: absent is no difference."""
+
 ABSENT = object()
 """Stands for a property that the live body does not have (null is a value of its own only in JSON's opinion)."""
 
@@ -84,7 +89,8 @@ def _values(path: str, keys: Keys, want: Json, have: Json) -> Iterator[Differenc
     elif isinstance(want, list):
         yield from _lists(path, keys, want, have)
     elif have is ABSENT:
-        if want is not False and want != "" and not is_secret(keys, want):
+        silent = want is False or want == "" or CREATION_ONLY.get(keys[-1]) == str(want).lower()
+        if not silent and not is_secret(keys, want):
             yield Difference(path, want, None, Kind.ABSENT)
     elif is_secret(keys, want):
         if not is_masked(have) and same(keys, want, have) is None:

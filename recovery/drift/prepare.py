@@ -28,9 +28,9 @@ def declared_body(desired: Desired, live: Mapping[str, Json]) -> dict[str, Json]
     nested = isinstance(inputs.get("properties"), Mapping)
     if token and not nested:
         return to_body(token, inputs)
-    if token:
+    if token and desired.type == token:
         keys = {"resourceGroupName", *CATALOGUE[token].path_keys}
-        inputs = {k: v for k, v in inputs.items() if k not in keys or _answered(k, live)}
+        inputs = {k: v for k, v in inputs.items() if k not in keys}
     return _without_path_keys(desired.id, inputs, live)
 
 

@@ -135,6 +135,41 @@ def test_throughput_is_compared_with_the_settings_child_and_its_kind_too() -> No
     assert check([throughput(4000, "autoscale")], Live({child: auto})).findings == ()
 
 
+def test_path_keys_are_no_properties_even_where_the_body_has_one_of_that_name() -> None:
+    id = f"{RG}/providers/Microsoft.Web/sites/conv/config/appsettings"
+    body = {"id": id, "name": "appsettings", "properties": {"A": "1"}}
+    inputs = {"name": "conv", "resourceGroupName": "rg-demay-dr", "properties": {"A": "1"}}
+    for token in ("azure-native:web:WebAppApplicationSettings", ""):
+        wanted = Desired(token, "Microsoft.Web/sites/config", id, inputs)
+        assert check([wanted], Live({id: body})).findings == ()
+
+
+def test_path_keys_of_an_unheard_of_type_are_those_that_stand_in_the_id() -> None:
+    id = f"{RG}/providers/Microsoft.Unheard/farms/f1/cows/daisy"
+    inputs = {
+        "resourceGroupName": "rg-demay-dr",
+        "farmName": "f1",
+        "cowName": "daisy",
+        "spots": 3,
+        "colour": "black",
+    }
+    wanted = Desired("", "Microsoft.Unheard/farms/cows", id, inputs)
+    assert (
+        check([wanted], Live({id: {"id": id, "properties": {"spots": 3, "colour": "Black"}}})).findings == ()
+    )
+    [found] = check([wanted], Live({id: {"id": id, "properties": {"spots": 3}}})).findings
+    assert (found.path, found.want) == ("colour", "black")
+
+
+def test_how_a_resource_was_made_is_no_property_of_what_it_is() -> None:
+    account = Desired(
+        "", "Microsoft.DocumentDB/databaseAccounts", "/a", {"properties": {"createMode": "Default"}}
+    )
+    assert check([account], Live({"/a": {"id": "/a", "properties": {}}})).findings == ()
+    restored = replace(account, inputs={"properties": {"createMode": "Restore"}})
+    assert len(check([restored], Live({"/a": {"id": "/a", "properties": {}}})).findings) == 1
+
+
 def test_a_gate_observes_and_so_cannot_drift() -> None:
     gate = Desired("pulumi-python:gates:HealthGate", "", "gate:health", {"want": "healthy"})
     report = check([gate], Live())
