@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 STACKS = ("standby", "active")
 CONTAINER = "azure-native:storage:BlobContainer"
+JOURNAL = "container-journal"
 
 
 def say(text: str) -> None:
@@ -127,13 +128,13 @@ class FootprintLock:
         found = [
             one.id
             for one in desired(self._root, self._stack, self._environ)
-            if one.type == CONTAINER and one.options.get("name") == "journal"
+            if one.type == CONTAINER and one.options.get("name") == JOURNAL
         ]
         if not found:
             raise BadInput(
                 "the program declares no journal container",
                 "the lock that keeps two runs apart lives there",
-                f"dr desired -s {self._stack} --format json    (is there a BlobContainer named journal?)",
+                f"dr desired -s {self._stack} --format json    (is there a BlobContainer named container-journal?)",
             )
         return str(found[0])
 
@@ -154,7 +155,7 @@ class FootprintLock:
 
     def saw(self, event: Event) -> None:
         """Take the lock once the container that holds it has been made."""
-        made = event.kind is EventKind.DONE and event.type == CONTAINER and event.name == "journal"
+        made = event.kind is EventKind.DONE and event.type == CONTAINER and event.name == JOURNAL
         if self._lease is None and made:
             self._take(event.id)
 

@@ -16,10 +16,11 @@ from recovery.model import Json
 
 APP_SETTINGS = "azure-native:web:WebAppApplicationSettings"
 STATIC_WEBSITE = "azure-native:storage:StorageAccountStaticWebsite"
+TAGS = "azure-native:resources:TagAtScope"
 STATIC_WEBSITE_KEYS = ("accountName", "resourceGroupName")
 
 ALWAYS_THERE = frozenset(
-    {APP_SETTINGS, STATIC_WEBSITE, "azure-native:storage:BlobServiceProperties"}
+    {APP_SETTINGS, STATIC_WEBSITE, TAGS, "azure-native:storage:BlobServiceProperties"}
 )  # fmt: skip
 """Singletons that come with their parent: azure-native's Create does not refuse them for existing."""
 
@@ -29,6 +30,7 @@ class Cloud(Protocol):
 
     def get(self, id: str, api_version: str) -> dict[str, Json]: ...
     def put(self, id: str, body: Mapping[str, Json], api_version: str) -> dict[str, Json]: ...
+    def patch(self, id: str, body: Mapping[str, Json], api_version: str) -> dict[str, Json]: ...
     def delete(self, id: str, api_version: str) -> None: ...
     def post(
         self, id: str, body: Mapping[str, Json] | None, api_version: str, *, idempotent: bool = False
@@ -97,14 +99,20 @@ class Resources:
         if token == STATIC_WEBSITE:
             self._write_website(id, True, inputs.get("indexDocument"), inputs.get("error404Document"))
             return self._read_website(id) or {}
-        row = _row(token)
-        body = self._cloud.put(id, to_body(token, inputs), row.api_version)
+        row, wanted = _row(token), to_body(token, inputs)
+        if token == TAGS:  # merged, as azure-native does it: tags that others set stay
+            body = self._cloud.patch(id, {**wanted, "operation": "Merge"}, row.api_version)
+        else:
+            body = self._cloud.put(id, wanted, row.api_version)
         return _outputs(token, row, body)
 
-    def delete(self, token: str, id: str) -> None:
-        """Delete; a singleton that comes with its parent is emptied instead."""
+    def delete(self, token: str, id: str, inputs: Mapping[str, Json]) -> None:
+        """Delete; a singleton that comes with its parent is emptied instead (tags: of our own ones)."""
         if token == STATIC_WEBSITE:
             self._write_website(id, False, None, None)
+        elif token == TAGS:
+            body = {**to_body(token, inputs), "operation": "Delete"}
+            self._cloud.patch(id, body, _row(token).api_version)
         elif token == APP_SETTINGS:
             self._cloud.put(id, {"properties": {}}, _row(token).api_version)
         elif token not in ALWAYS_THERE:

@@ -151,7 +151,7 @@ class AzureNative(provider_pb2_grpc.ResourceProviderServicer):
 
     def Delete(self, request: Request, context: grpc.ServicerContext) -> Request:
         try:
-            self._resources.delete(token_of(request.urn), request.id)
+            self._resources.delete(token_of(request.urn), request.id, to_plain(request.old_inputs))
         except ArmError as error:
             _abort(context, error)
         return empty_pb2.Empty()

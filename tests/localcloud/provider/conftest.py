@@ -42,6 +42,18 @@ class Store:
         self.bodies[id.lower()] = {**found, "properties": {**properties, "provisioningState": "Succeeded"}}
         return self.bodies[id.lower()]
 
+    def patch(self, id: str, body: Mapping[str, Json], api_version: str) -> dict[str, Json]:
+        self.writes.append(id)
+        tags = self.bodies.setdefault(id.lower(), {"id": id, "properties": {"tags": {}}})["properties"][
+            "tags"
+        ]
+        for key, value in body["properties"]["tags"].items():
+            if body["operation"] == "Delete":
+                tags.pop(key, None)
+            else:
+                tags[key] = value
+        return self.bodies[id.lower()]
+
     def delete(self, id: str, api_version: str) -> None:
         self.writes.append(id)
         self.bodies.pop(id.lower(), None)
@@ -102,8 +114,9 @@ class Engine:
         request = pb.UpdateRequest(urn=self.urn(token), id=id, news=to_struct(new), preview=preview)
         return to_plain(self.stub.Update(request).properties)
 
-    def delete(self, token: str, id: str) -> None:
-        self.stub.Delete(pb.DeleteRequest(urn=self.urn(token), id=id))
+    def delete(self, token: str, id: str, inputs: Mapping[str, Json]) -> None:
+        request = pb.DeleteRequest(urn=self.urn(token), id=id, old_inputs=to_struct(inputs))
+        self.stub.Delete(request)
 
     def check(self, token: str, inputs: Mapping[str, Json]) -> list[str]:
         answer = self.stub.Check(pb.CheckRequest(urn=self.urn(token), news=to_struct(inputs)))

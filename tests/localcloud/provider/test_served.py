@@ -219,7 +219,7 @@ def test_the_static_website_goes_through_the_data_plane(engine: Engine) -> None:
     engine.website.sites[endpoint]["index"] = "other.html"
     _, refreshed, _ = engine.read(SITE, id_, inputs, outputs)
     assert refreshed["indexDocument"] == "other.html"
-    engine.delete(SITE, id_)
+    engine.delete(SITE, id_, inputs)
     assert engine.read(SITE, id_, inputs, outputs)[0] == ""
 
 
@@ -232,6 +232,23 @@ def test_app_settings_are_read_by_their_list_action(engine: Engine) -> None:
     engine.store.bodies[id_.lower()]["properties"] = {"A": "2", "B": "3"}
     _, refreshed, _ = engine.read(token, id_, inputs, outputs)
     assert refreshed["properties"] == {"A": "2", "B": "3"}
+
+
+def test_the_mode_tag_is_merged_and_leaves_the_tags_of_others_alone(engine: Engine) -> None:
+    """azure-native's TagAtScope goes by PATCH and Merge, and may always be created (custom_tagscope.go)."""
+    token = "azure-native:resources:TagAtScope"
+    scope = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"
+    inputs = {"scope": scope, "properties": {"tags": {"mode": "standby"}}}
+    engine.store.bodies[f"{scope}/providers/Microsoft.Resources/tags/default".lower()] = {
+        "properties": {"tags": {"cost": "me"}}
+    }
+    id_, _ = engine.create(token, inputs)
+    body = engine.store.bodies[id_.lower()]
+    assert body["properties"]["tags"] == {"cost": "me", "mode": "standby"}
+    engine.update(token, id_, {**inputs, "properties": {"tags": {"mode": "active"}}})
+    assert body["properties"]["tags"] == {"cost": "me", "mode": "active"}
+    engine.delete(token, id_, {**inputs, "properties": {"tags": {"mode": "active"}}})
+    assert body["properties"]["tags"] == {"cost": "me"}
 
 
 def test_an_import_knows_its_names_from_the_id(engine: Engine) -> None:
