@@ -46,18 +46,16 @@ def _without_path_keys(id: str, inputs: Mapping[str, Json], live: Mapping[str, J
     segments = set(whole.split("/"))
 
     def in_id(value: Json) -> bool:
-        return (
-            isinstance(value, str)
-            and bool(value)
-            and (value.lower() in segments or whole.startswith(value.lower()))
-        )
+        if not isinstance(value, str) or not value:
+            return False
+        return value.lower() in segments or (value.startswith("/") and whole.startswith(value.lower()))
 
-    return {
-        key: value
-        for key, value in inputs.items()
-        if not (in_id(value) and key != "location" and not _answered(key, live))
-        and key != "resourceGroupName"
-    }
+    def is_path_key(key: str, value: Json) -> bool:
+        if key == "resourceGroupName":
+            return True
+        return in_id(value) and (key == "name" or (key != "location" and not _answered(key, live)))
+
+    return {key: value for key, value in inputs.items() if not is_path_key(key, value)}
 
 
 def _answered(key: str, live: Mapping[str, Json]) -> bool:
