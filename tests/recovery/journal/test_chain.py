@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.journal.chain import GENESIS, Damage, Head, Kind, Record, decode, encode, parting, verify
@@ -33,6 +33,7 @@ SIX, SIX_HEAD = journal([{"n": n} for n in range(1, 7)])
 
 
 @given(st.lists(BODIES, max_size=6))
+@settings(deadline=None)
 def test_an_untouched_journal_verifies_and_reads_back(bodies: list[dict[str, object]]) -> None:
     """Whatever the records hold, strange text and numbers too."""
     lines, head = journal(bodies)
@@ -44,6 +45,7 @@ def test_an_untouched_journal_verifies_and_reads_back(bodies: list[dict[str, obj
 
 
 @given(st.data())
+@settings(deadline=None)
 def test_any_changed_byte_is_found_at_its_line(data: st.DataObject) -> None:
     """An edit, of any one byte of any line, last one included."""
     at = data.draw(st.integers(0, 5))
@@ -57,6 +59,7 @@ def test_any_changed_byte_is_found_at_its_line(data: st.DataObject) -> None:
 
 
 @given(st.integers(0, 5), st.text(min_size=1))
+@settings(deadline=None)
 def test_a_line_written_anew_with_a_right_hash_is_found_at_its_place(at: int, text: str) -> None:
     """An edit by someone who knows the format: the next line, or the head, names another hash."""
     lines = list(SIX)
@@ -68,6 +71,7 @@ def test_a_line_written_anew_with_a_right_hash_is_found_at_its_place(at: int, te
 
 
 @given(st.integers(0, 5), st.integers(1, 6))
+@settings(deadline=None)
 def test_removed_lines_are_named(at: int, count: int) -> None:
     """A removal in the middle or at the start is a gap; at the end it is a truncation against the head."""
     gone = SIX[at : at + count]
@@ -79,6 +83,7 @@ def test_removed_lines_are_named(at: int, count: int) -> None:
 
 
 @given(st.integers(0, 6), st.integers(0, 5))
+@settings(deadline=None)
 def test_a_repeated_line_is_found_where_it_stands(at: int, which: int) -> None:
     """An insertion of a real record at another place."""
     if at in (which, which + 1):
@@ -89,6 +94,7 @@ def test_a_repeated_line_is_found_where_it_stands(at: int, which: int) -> None:
 
 
 @given(st.integers(0, 6), st.binary(max_size=20))
+@settings(deadline=None)
 def test_a_line_of_rubbish_is_found_where_it_stands(at: int, rubbish: bytes) -> None:
     """An insertion of something else; the records around it are not blamed."""
     checked = verify([*SIX[:at], rubbish.replace(b"\n", b""), *SIX[at:]], SIX_HEAD)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.journal.chain import Kind, Record
@@ -93,6 +93,7 @@ def test_forward_and_reverse_are_never_neighbours() -> None:
 
 
 @given(st.lists(st.sampled_from([O, F, O, R]), max_size=12))
+@settings(deadline=None)
 def test_epochs_only_grow_and_faults_only_come_from_forbidden_turns(directions: list[Direction]) -> None:
     """Every turn has its own epoch."""
     state = turned(*directions)

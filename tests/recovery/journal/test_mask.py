@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.journal.chain import GENESIS, Kind, Record, encode
@@ -55,6 +55,7 @@ def test_a_secret_shows_nothing_and_reveals_itself_on_purpose() -> None:
     assert type(secret.reveal()) is str
 
 
+@settings(deadline=None)
 @given(
     st.recursive(st.none() | st.floats() | st.text(), lambda i: st.lists(i) | st.dictionaries(st.text(), i))
 )

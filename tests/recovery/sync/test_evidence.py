@@ -6,7 +6,7 @@ import base64
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.sync.evidence import Fingerprint, Proof, compare, hashes, hex_of_base64, multipart_etag
@@ -58,6 +58,7 @@ def test_fingerprints_prove_no_more_than_they_can(
 
 
 @given(st.binary(max_size=64), st.binary(max_size=64), st.booleans(), st.booleans())
+@settings(deadline=None)
 def test_what_is_called_equal_or_different_is_so(
     ours: bytes, theirs: bytes, kms: bool, multipart: bool
 ) -> None:

@@ -6,7 +6,7 @@ import base64
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.sync.ids import MAX_ID_BYTES, Keys, document_id, part, shortest
@@ -30,6 +30,7 @@ def identity(key: tuple[str, str]) -> tuple[str, object]:
 
 
 @given(st.lists(st.tuples(KEYS, KEYS), max_size=12))
+@settings(deadline=None)
 def test_ids_are_unique_for_unique_keys_and_one_for_one_key(
     pairs: list[tuple[tuple[str, str], tuple[str, str]]],
 ) -> None:
@@ -41,6 +42,7 @@ def test_ids_are_unique_for_unique_keys_and_one_for_one_key(
 
 
 @given(KEYS, st.integers(1, 3000))
+@settings(deadline=None)
 def test_ids_are_legal_for_any_key(key: tuple[str, str], repeat: int) -> None:
     """Cosmos: at most 1023 bytes, none of / \\ ? #; and ours are plain ASCII, never empty, never dots alone."""
     text = key[1] * repeat if key[0] == "S" else key[1]
@@ -94,6 +96,7 @@ def test_equal_numbers_have_one_shortest_form(text: str, short: str) -> None:
 
 
 @given(DIGITS, DIGITS)
+@settings(deadline=None)
 def test_shortest_forms_agree_exactly_when_the_values_do(a: Decimal, b: Decimal) -> None:
     """The rule behind unique number keys."""
     assert (shortest(str(a)) == shortest(str(b))) == (a == b)

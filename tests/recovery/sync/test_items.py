@@ -80,7 +80,7 @@ def tables(draw: st.DrawFn) -> tuple[Keys, dict[str, Any]]:
 
 
 @given(tables())
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_to_cosmos_and_back_is_the_identity_for_any_item(table: tuple[Keys, dict[str, Any]]) -> None:
     """Issue 5: total and reversible for every DynamoDB type, through real JSON bytes, digit for digit."""
     keys, item = table
@@ -89,6 +89,7 @@ def test_to_cosmos_and_back_is_the_identity_for_any_item(table: tuple[Keys, dict
 
 
 @given(tables())
+@settings(deadline=None)
 def test_a_document_survives_what_cosmos_does_to_it(table: tuple[Keys, dict[str, Any]]) -> None:
     """Cosmos adds its own properties and keeps numbers as doubles; the item comes back all the same."""
     keys, item = table
@@ -106,6 +107,7 @@ def test_a_document_survives_what_cosmos_does_to_it(table: tuple[Keys, dict[str,
 
 
 @given(tables())
+@settings(deadline=None)
 def test_the_partition_value_is_a_scalar_under_its_own_name(table: tuple[Keys, dict[str, Any]]) -> None:
     """SYNC-3, same partitioning: Cosmos partitions by a scalar at /imageId, whatever type the key has."""
     keys, item = table
@@ -223,6 +225,7 @@ def test_the_origin_travels_in_the_document_and_not_into_the_item() -> None:
 
 
 @given(NUMBERS)
+@settings(deadline=None)
 def test_a_number_keeps_its_value_either_way(text: str) -> None:
     """Second opinion by Decimal on what `number` keeps untagged."""
     kept = number(text)

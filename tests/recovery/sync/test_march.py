@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.sync.evidence import Fingerprint
@@ -30,6 +30,7 @@ def signs(lines: list[Line]) -> list[str]:
 
 
 @given(LISTINGS, LISTINGS)
+@settings(deadline=None)
 def test_the_march_equals_a_naive_set_difference(ours: dict[str, str], theirs: dict[str, str]) -> None:
     """Issue 5: for any two listings."""
     both = ours.keys() & theirs.keys()
@@ -41,6 +42,7 @@ def test_the_march_equals_a_naive_set_difference(ours: dict[str, str], theirs: d
 
 
 @given(LISTINGS)
+@settings(deadline=None)
 def test_a_listing_against_itself_is_all_same_or_unproven(content: dict[str, str]) -> None:
     """compare(s, s) is `=` wherever a hash is known."""
     for line in march(listing(content), listing(content)):
@@ -48,6 +50,7 @@ def test_a_listing_against_itself_is_all_same_or_unproven(content: dict[str, str
 
 
 @given(st.lists(KEYS, max_size=8), st.lists(KEYS, max_size=8))
+@settings(deadline=None)
 def test_a_disordered_listing_is_noticed_and_no_source_key_is_lost(
     ours: list[str], theirs: list[str]
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.sync.evidence import Fingerprint
@@ -98,6 +98,7 @@ def test_a_percentage_outside_its_range_is_refused() -> None:
 
 
 @given(st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30)), st.integers(0, 100), st.integers(0, 2))
+@settings(deadline=None)
 def test_what_is_deleted_is_never_in_the_source_nor_beyond_the_limit(
     ours: set[int], theirs: set[int], limit: int, errors: int
 ) -> None:
