@@ -61,19 +61,20 @@ $(BASE):
 	@touch $@
 
 $(RUNTIME): requirements.lock pyproject.toml | $(BASE)
+	@# --no-compile: thousands of modules would be compiled, of which few are ever imported.
 	@echo "installing what the rehearsal needs (once; pinned and hashed)" >&2
-	@$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --no-compile --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(DEV): requirements-dev.lock pyproject.toml | $(BASE)
 	@echo "installing what the tests need (once; pinned and hashed)" >&2
-	@$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -q --no-compile --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
 # The Node servers of the local cloud; the module knows where they go and whether they are there already.
 $(NODE): $(wildcard localcloud/data/node/package-lock.json) localcloud/data/node_parts.py | $(BASE)
-	@$(MAKE) --no-print-directory $(if $(wildcard $(DEV)),$(DEV),$(RUNTIME))
-	@$(BIN)/python -m localcloud.data.node_parts
+	@$(MAKE) -s --no-print-directory $(if $(wildcard $(DEV)),$(DEV),$(RUNTIME))
+	@$(BIN)/python -c 'from localcloud.data import node_parts; node_parts.ensure()'
 	@touch $@

@@ -81,11 +81,12 @@ class LocalWorld:
         """What the program declares."""
         return desired(self.root, stack, os.environ)
 
-    def _one(self, token: str, name: str = "") -> Desired:
-        found = [d for d in self.desired("standby") if d.type == token and name in ("", d.options.get("name"))]
+    def _one(self, token: str, ending: str = "") -> Desired:
+        """The declared resource of a type, by the end of its id where there are several."""
+        found = [d for d in self.desired("standby") if d.type == token and d.id.lower().endswith(ending)]
         if not found:
             raise Failed(
-                f"the program declares no {token} named {name or 'anything'}",
+                f"the program declares no {token} whose id ends in {ending!r}",
                 "the rehearsal speaks to it",
                 "dr desired -s standby",
             )
@@ -140,7 +141,7 @@ class LocalWorld:
 
     def _uploads(self) -> tuple[Desired, Desired]:
         """The uploads container and its account."""
-        container = self._one("azure-native:storage:BlobContainer", "uploads")
+        container = self._one("azure-native:storage:BlobContainer", "/containers/uploads")
         account = next(
             d for d in self.desired("standby")
             if d.type.endswith(":StorageAccount") and container.id.lower().startswith(d.id.lower() + "/")
