@@ -21,6 +21,7 @@ from clouds.azure.live import read_live
 from clouds.direct.applying import Run
 from clouds.direct.planning import AZURE, Picture, plan_steps, unmanaged_steps
 from clouds.endpoints import Endpoints, load
+from clouds.gates.world import World
 from recovery.drift import report as drift
 from recovery.engine import DIALS_ONLY, Event
 from recovery.errors import Unobserved
@@ -100,7 +101,13 @@ class DirectEngine:
         wanted = list(self._desired(self.root, stack, self.environ))
         azure = [d for d in wanted if d.type.startswith(AZURE)]
         live = read_live(self.arm, azure)
-        return Picture.of(stack, wanted, live, baselines.load(self.root, stack, self.environ))
+        baseline = baselines.load(self.root, stack, self.environ)
+        return Picture(
+            stack, wanted, dict(live.bodies), live.unknown, live.unmanaged, baseline, self._gates_world
+        )
+
+    def _gates_world(self, hurry: float | None) -> World:
+        return World.connect(hurry, self.environ, self.root)
 
     def preview(self, stack: str, exclude: Sequence[str] = ()) -> Plan:
         """What an up would change. Deletes never stand in it: what nobody declares is the drift check's to

@@ -19,6 +19,7 @@ from clouds.gates.edge import read_gateway, read_records
 from clouds.gates.world import World, version
 from clouds.http_probe import Question, probe_all
 from recovery.arm.placeholders import references
+from recovery.drift import dynamic
 from recovery.errors import DrError
 from recovery.model import Desired, Json
 from recovery.traffic import Live, RecordView, Side, answer_side, record_side, traffic_side, who_is_live
@@ -51,7 +52,7 @@ class Evidence:
 
 def gather(wanted: Sequence[Desired], world: World) -> Evidence:
     """Look at everything. Never raises for what a cloud or a resolver does; takes a few seconds at most."""
-    props = {d.type.rpartition(":")[2]: d.inputs for d in wanted if ":gates:" in d.type}
+    props = {kind: d.inputs for d in wanted if (kind := dynamic.kind(d.type)) is not None}
     by_name = {str(d.options.get("name")): d for d in wanted}
     back, drain = props.get("ReturnGate", {}), props.get("DrainGate", {})
     names = [str(n) for n in drain.get("names") or []]
@@ -154,7 +155,7 @@ def _tag(world: World, by_name: Mapping[str, Desired]) -> Item:
 
 
 def _lock(world: World, by_name: Mapping[str, Desired]) -> tuple[Item, str]:
-    journal = by_name.get("journal")
+    journal = next((d for d in by_name.values() if d.id.endswith("/containers/journal")), None)
     if journal is None:
         return Item("lock", UNKNOWN, "the program declares no journal container"), ""
     try:

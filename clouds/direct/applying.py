@@ -120,12 +120,12 @@ class Run:
     def _gate(self, resource: Desired, step: Step) -> None:
         # Looked at again at its turn: this very run may have changed what was seen when the plan was made.
         kind, props = gate_kind(resource), resource.inputs
-        if step.action is Action.UPDATE or gates.differs(kind, gates.read(kind, props), props):
-            self._timed(step, Action.UPDATE, lambda: self._pass(kind, props))
+        if step.action is Action.UPDATE or gates.differs(kind, self._picture.look_at(resource), props):
+            self._timed(step, Action.UPDATE, lambda: self._pass(resource))
 
-    def _pass(self, kind: str, props: Mapping[str, Json]) -> None:
+    def _pass(self, resource: Desired) -> None:
         self._before_change()
-        gates.apply(kind, props)
+        self._picture.pass_through(resource)
 
     def _create(self, resource: Desired) -> None:
         body = body_of(resource, self._picture, {})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from clouds import gates
+from clouds.gates.world import World
 from recovery.arm.placeholders import references, resolve
+from recovery.drift import dynamic
 from recovery.drift.baseline import Baseline
 from recovery.drift.normalizers import canonical_id
 from recovery.drift.prepare import declared_body
@@ -19,7 +21,6 @@ from recovery.order import excluded, ordered
 
 STACK_REFERENCE = "pulumi:pulumi:StackReference"
 AZURE = "azure-native:"
-GATES = "pulumi-python:gates:"
 
 CREATE_ONLY: Mapping[str, tuple[str, ...]] = {
     "": ("location",),
@@ -32,6 +33,10 @@ CREATE_ONLY: Mapping[str, tuple[str, ...]] = {
 replacement. Incomplete on purpose: what is not listed here the service itself refuses, in its own words."""
 
 
+Connect = Callable[[float | None], World]
+"""The gates' world; the argument is how many real seconds a whole look may take (None: the service's patience)."""
+
+
 @dataclass
 class Picture:
     """What was seen when the plan was made. bodies: canonical id -> live body; kept up to date by the run."""
@@ -42,11 +47,15 @@ class Picture:
     unknown: Mapping[str, str] = field(default_factory=dict)
     unmanaged: Sequence[Mapping[str, Json]] = ()
     baseline: Baseline | None = None
+    connect: Connect = World.connect
 
-    @classmethod
-    def of(cls, stack: str, wanted: Sequence[Desired], live: Live, baseline: Baseline | None) -> Picture:
-        """From what was read."""
-        return cls(stack, list(wanted), dict(live.bodies), live.unknown, live.unmanaged, baseline)
+    def look_at(self, resource: Desired) -> dict[str, Json]:
+        """What a gate observes now."""
+        return gates.read(gate_kind(resource), resource.inputs, self.connect(gates.READ_SECONDS))
+
+    def pass_through(self, resource: Desired) -> None:
+        """Wait at a gate. Raises recovery.errors."""
+        gates.apply(gate_kind(resource), resource.inputs, self.connect(None))
 
     def lookup(self, id: str) -> Mapping[str, Json] | None:
         """A live body for a placeholder."""
@@ -67,7 +76,7 @@ class Picture:
 
 def is_gate(resource: Desired) -> bool:
     """One of our dynamic resources."""
-    return resource.type.startswith(GATES)
+    return dynamic.kind(resource.type) in gates.KINDS
 
 
 def gate_kind(resource: Desired) -> str:
@@ -97,7 +106,7 @@ def plan_steps(picture: Picture, exclude: Sequence[str]) -> list[Step]:
     _refuse_unknown(taking_part, found)
     gated = [r for r in taking_part if is_gate(r)]
     with ThreadPoolExecutor(8, thread_name_prefix="gates") as pool:
-        looks = pool.map(lambda r: gates.read(gate_kind(r), r.inputs), gated)
+        looks = pool.map(picture.look_at, gated)
         seen = {r.id: look for r, look in zip(gated, looks, strict=True)}
     chosen = {r.id for r in taking_part}
     return [_step(r, found, seen) if r.id in chosen else _plain(r, Action.SAME) for r in order]

@@ -3,9 +3,10 @@ replaceable."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -81,11 +82,14 @@ class World:
     root: Path = field(default_factory=Path.cwd)
 
     @classmethod
-    def connect(cls, hurry: float | None = None) -> World:
-        """The cloud that the environment names. hurry: real seconds for a whole look; None: the service's
-        patience."""
-        endpoints = load()
-        return cls(endpoints, _arm(endpoints, hurry), GateLog(log_path()), root=_project_root())
+    def connect(
+        cls, hurry: float | None = None, environ: Mapping[str, str] = os.environ, root: Path | None = None
+    ) -> World:
+        """The cloud that the environment names. hurry: real seconds for a whole look; None: the service's own
+        patience. root: the project (default: the folder with Pulumi.yaml at or above the current one)."""
+        endpoints = load(environ)
+        log = GateLog(log_path(environ))
+        return cls(endpoints, _arm(endpoints, hurry), log, root=root or _project_root())
 
     def real(self, simulated: float) -> float:
         """Simulated seconds as real ones."""

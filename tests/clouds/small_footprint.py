@@ -23,7 +23,7 @@ def azure(token: str, name: str, depends: list[Desired], **inputs: Any) -> Desir
 
 def gate(kind: str, depends: list[Desired], **props: Any) -> Desired:
     options = {"name": kind, "dependsOn": [d.id for d in depends]}
-    return Desired(f"pulumi-python:gates:{kind}", "", f"gates/{kind}", props, options, "program.py:2")
+    return Desired(f"pulumi-python:dynamic/gates:{kind}", "", f"gates/{kind}", props, options, "program.py:2")
 
 
 def footprint(mode: str) -> list[Desired]:
