@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from recovery.drift.report import Report
 from recovery.model import Finding, Json, Severity, Verdict
 
-_SHOWN = 100
+_SHOWN = 160
+_NOISE = frozenset({"id", "etag", "type"})
 _HEADING = {
     Severity.CRITICAL: "CRITICAL: the activation would fail or lose data",
     Severity.HIGH: "HIGH: the activation would be degraded, slow or unsafe",
@@ -57,6 +58,8 @@ def show(value: Json) -> str:
     """A value on one line; long ones are cut, since the JSON output has them whole."""
     if value is None:
         return "(nothing)"
+    if isinstance(value, Mapping):
+        value = {key: child for key, child in value.items() if key not in _NOISE}
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
