@@ -134,6 +134,13 @@ class Resources:
         self._website.write(self._blob_endpoint(id), enabled, index, error)
 
 
+def foreseen(token: str, inputs: Mapping[str, Json]) -> dict[str, Json]:
+    """What a preview can say of the outputs: the inputs in the outputs' shape, and nothing that only ARM knows."""
+    if token == STATIC_WEBSITE:
+        return dict(inputs)
+    return to_outputs(token, to_body(token, inputs))
+
+
 def _row(token: str) -> ArmType:
     return CATALOGUE[token]
 

@@ -19,7 +19,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from clouds.azure.arm import ArmError
 from localcloud.provider.create_only import is_create_only
 from localcloud.provider.differences import Change, Difference, differences, refreshed
-from localcloud.provider.resources import ALWAYS_THERE, Resources
+from localcloud.provider.resources import ALWAYS_THERE, Resources, foreseen
 from localcloud.provider.wire import to_plain, to_struct
 from recovery.model import Json
 
@@ -113,7 +113,7 @@ class AzureNative(provider_pb2_grpc.ResourceProviderServicer):
     def Create(self, request: Request, context: grpc.ServicerContext) -> Request:
         token, inputs = token_of(request.urn), to_plain(request.properties)
         if request.preview:
-            return pb.CreateResponse(properties=request.properties)
+            return pb.CreateResponse(properties=to_struct(foreseen(token, inputs)))
         id = self._resources.id(token, inputs)
         try:
             if token not in ALWAYS_THERE and self._resources.read(token, id) is not None:
@@ -142,7 +142,7 @@ class AzureNative(provider_pb2_grpc.ResourceProviderServicer):
     def Update(self, request: Request, context: grpc.ServicerContext) -> Request:
         token, news = token_of(request.urn), to_plain(request.news)
         if request.preview:
-            return pb.UpdateResponse(properties=to_struct(news))
+            return pb.UpdateResponse(properties=to_struct(foreseen(token, news)))
         try:
             outputs = self._resources.write(token, request.id, news)
         except ArmError as error:

@@ -40,6 +40,18 @@ def test_a_preview_changes_nothing_and_leaves_out_what_only_the_cloud_knows(engi
     assert engine.store.writes == writes
 
 
+def test_a_preview_answers_in_the_shape_of_the_outputs(engine: Engine) -> None:
+    """User-assigned identities go in as a list and come out as a map; the SDK refuses a list there."""
+    inputs = {
+        **VMSS_INPUTS,
+        "identity": {"type": "UserAssigned", "userAssignedIdentities": ["/subscriptions/i"]},
+    }
+    _, outputs = engine.create(VMSS, inputs, preview=True)
+    assert outputs["identity"]["userAssignedIdentities"] == {"/subscriptions/i": {}}
+    id_, _ = engine.create(VMSS, inputs)
+    assert engine.update(VMSS, id_, inputs, preview=True)["identity"] == outputs["identity"]
+
+
 def test_what_exists_already_is_refused_as_azure_native_refuses_it(engine: Engine) -> None:
     """facts.md: a fresh stack fails on its first resource, and nothing is damaged."""
     id_, _ = engine.create(NSG, NSG_INPUTS)
