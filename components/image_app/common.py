@@ -35,3 +35,9 @@ def kept(
         depends_on=list(after),
         ignore_changes=list(ignore) or None,
     )
+
+
+def host_of(url: str) -> str:
+    """The host (and port) of a URL. A recorded value that only the cloud knows is marked instead, ``⟦…|host⟧``,
+    and taken apart when it is known (docs/adr, placeholders in the desired state)."""
+    return f"{url[:-1]}|host⟧" if url.endswith("⟧") else url.partition("://")[2].partition("/")[0]

@@ -14,7 +14,7 @@ from pulumi_azure_native import managedidentity, resources
 
 from components.gates import DrainGate, HealthGate, ReturnGate
 from components.image_app.api import Api, ApiArgs
-from components.image_app.common import Place, kept
+from components.image_app.common import Place, host_of, kept
 from components.image_app.converter import Converter, ConverterArgs
 from components.image_app.database import Database, DatabaseArgs
 from components.image_app.dns import DnsArgs, Traffic, Zone
@@ -177,5 +177,5 @@ class Footprint(pulumi.ComponentResource):
 
 
 def _web_host(endpoints: object) -> str:
-    """The host (and port) of the `$web` endpoint, out of `https://HOST/`."""
-    return str(getattr(endpoints, "web", None) or "").partition("://")[2].rstrip("/")
+    """The host of the `$web` endpoint."""
+    return host_of(str(getattr(endpoints, "web", None) or ""))

@@ -47,7 +47,12 @@ _STORAGE = "storageAccounts/{accountName}"
 CATALOGUE: dict[str, ArmType] = {
     row.token: row
     for row in (
-        ArmType("azure-native:resources:TagAtScope", "Microsoft.Resources/tags", "{scope}/providers/Microsoft.Resources/tags/default", "2024-03-01"),
+        ArmType(
+            "azure-native:resources:TagAtScope",
+            "Microsoft.Resources/tags",
+            "{scope}/providers/Microsoft.Resources/tags/default",
+            "2024-03-01",
+        ),
         ArmType(
             "azure-native:resources:ResourceGroup", "Microsoft.Resources/resourceGroups", RG, "2024-03-01"
         ),
@@ -124,7 +129,12 @@ CATALOGUE: dict[str, ArmType] = {
             "2024-01-01",
         ),
         # Not an ARM resource: the provider sets it through the data plane (Set Blob Service Properties).
-        ArmType("azure-native:storage:StorageAccountStaticWebsite", "Microsoft.Storage/storageAccounts/staticWebsite", _p("Microsoft.Storage", _STORAGE + "/staticWebsite"), ""),
+        ArmType(
+            "azure-native:storage:StorageAccountStaticWebsite",
+            "Microsoft.Storage/storageAccounts/staticWebsite",
+            _p("Microsoft.Storage", _STORAGE + "/staticWebsite"),
+            "",
+        ),
         ArmType(
             "azure-native:web:AppServicePlan",
             "Microsoft.Web/serverfarms",

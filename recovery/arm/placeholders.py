@@ -2,7 +2,8 @@
 
 A placeholder names the resource and the property it stands for (`recovery.model.PLACEHOLDER`); it may lie
 inside a longer string (a URL with an address in it). Collections are addressed by position
-(``properties.ipRules.0.value``), names with a dot in them cannot be addressed and are not needed.
+(``properties.ipRules.0.value``), names with a dot in them cannot be addressed and are not needed. ``|host`` at
+the end takes the host (and port) out of a URL: the one thing a program does to such a value but join it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from recovery.model import PLACEHOLDER, Json
 
-_PATTERN = re.compile("⟦([^#⟦⟧]+)#([^⟦⟧]+)⟧")
+_PATTERN = re.compile(r"⟦([^#⟦⟧]+)#([^⟦⟧|]+)(\|host)?⟧")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def placeholder(id: str, path: str) -> str:
 def references(value: Json) -> Iterator[tuple[str, str]]:
     """Every (id, path) that `value` waits for, at any depth."""
     if isinstance(value, str):
-        yield from _PATTERN.findall(value)
+        yield from ((id, path) for id, path, _ in _PATTERN.findall(value))
     elif isinstance(value, Mapping):
         for child in value.values():
             yield from references(child)
@@ -63,11 +64,11 @@ def resolve(value: Json, lookup: Lookup) -> Json:
 def _text(text: str, lookup: Lookup) -> Json:
     whole = _PATTERN.fullmatch(text)
     if whole:
-        return _property(whole[1], whole[2], lookup)
+        return _property(whole, lookup)
     missing: list[Unresolved] = []
 
     def put(match: re.Match[str]) -> str:
-        found = _property(match[1], match[2], lookup)
+        found = _property(match, lookup)
         if isinstance(found, Unresolved):
             missing.append(found)
             return match[0]
@@ -77,7 +78,8 @@ def _text(text: str, lookup: Lookup) -> Json:
     return missing[0] if missing else filled
 
 
-def _property(id: str, path: str, lookup: Lookup) -> Json:
+def _property(match: re.Match[str], lookup: Lookup) -> Json:
+    id, path, host = match.groups()
     found: Json = lookup(id)
     for part in path.split("."):
         if isinstance(found, Mapping):
@@ -87,4 +89,6 @@ def _property(id: str, path: str, lookup: Lookup) -> Json:
             found = found[int(part)]
         else:
             found = None
-    return Unresolved(id, path) if found is None else found
+    if found is None:
+        return Unresolved(id, path)
+    return str(found).partition("://")[2].partition("/")[0] if host else found
