@@ -22,7 +22,7 @@ _ACTIONS: dict[str, Action | None] = {
 """Operation -> action; None: it touches the checkpoint alone. An operation that does not stand here is taken
 for a replacement: what is not known to be harmless is not."""
 
-_OWN = ("pulumi:pulumi:Stack", "pulumi:providers:")
+_STACK, _PROVIDERS = "pulumi:pulumi:Stack", "pulumi:providers:"
 
 
 def parse_preview(stack: str, digest: Mapping[str, Json]) -> Plan:
@@ -43,7 +43,7 @@ def _step(raw: Mapping[str, Json]) -> Step | None:
     action = _ACTIONS.get(str(raw.get("op")), Action.REPLACE)
     urn = str(raw.get("urn", ""))
     type_, name = type_and_name(urn)
-    if action is None or type_.startswith(_OWN):
+    if action is None or type_ == _STACK or type_.startswith(_PROVIDERS):
         return None
     states = [raw.get(key) or {} for key in ("newState", "new", "oldState", "old")]
     id_ = next((str(s["id"]) for s in states if s.get("id")), urn)

@@ -126,6 +126,18 @@ def test_the_stack_itself_and_its_providers_are_no_steps() -> None:
     assert parse_preview("standby", digest).steps == ()
 
 
+def test_the_read_of_a_stack_reference_is_a_step_and_passes_and_any_other_read_does_not() -> None:
+    urn = "urn:pulumi:active::standby::{}::own-stack"
+    plans = [
+        parse_preview("active", {"steps": [{"op": "read", "urn": urn.format(type_)}]})
+        for type_ in (STACK_REFERENCE, "azure-native:network:PublicIPAddress")
+    ]
+    assert [[s.action for s in plan.steps] for plan in plans] == [[Action.READ]] * 2
+    check(plans[0])
+    with pytest.raises(Stopped):
+        check(plans[1])
+
+
 def test_a_plan_carries_id_name_own_type_and_paths() -> None:
     urn = URN.format(type="azure-native:compute:VirtualMachineScaleSet", name="api")
     raw = {
