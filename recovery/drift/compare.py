@@ -57,24 +57,40 @@ def _objects(
     path: str, keys: Keys, want: Mapping[str, Json], have: Mapping[str, Json]
 ) -> Iterator[Difference]:
     for key, value in want.items():
-        name, found = _look_up(have, str(key))
-        yield from _values(f"{path}.{name}" if path else name, (*keys, fold(str(key))), value, found)
+        below = (*keys, fold(str(key)))
+        best: list[Difference] | None = None
+        for name, found in _look_up(have, str(key), flat=not isinstance(want.get("properties"), Mapping)):
+            seen = list(_values(f"{path}.{name}" if path else name, below, value, found))
+            if best is None or len(seen) < len(best):
+                best = seen
+        yield from best or ()
 
 
-def _look_up(have: Mapping[str, Json], key: str) -> tuple[str, Json]:
-    """The live body's own name for `key` (``properties.`` before it where it lies there) and its value."""
-    for level, prefix in ((have, ""), (have.get("properties"), "properties.")):
-        if not isinstance(level, Mapping):
-            continue
-        if level.get(key) is not None:
-            return prefix + key, level[key]
-        folded = fold(key)
-        for name, value in level.items():
-            if value is not None and fold(str(name)) == folded:
-                return f"{prefix}{name}", value
+def _look_up(have: Mapping[str, Json], key: str, *, flat: bool) -> list[tuple[str, Json]]:
+    """Where the live body has `key`, by its own name for it (``properties.`` before it where it lies there).
+
+    Flat inputs may mean either level where both have the name (`type` of a resource, `type` of its kind);
+    whoever writes ``properties`` says which.
+    """
+    levels = ((have, ""), (have.get("properties"), "properties."))
+    found = [place for level, prefix in levels if (place := _named(level, prefix, key)) is not None]
+    if found:
+        return found if flat else found[:1]
     if key == "properties" and not isinstance(have.get("properties"), Mapping):
-        return key, have  # some services answer the properties unwrapped
-    return key, ABSENT
+        return [(key, have)]  # some services answer the properties unwrapped
+    return [(key, ABSENT)]
+
+
+def _named(level: Json, prefix: str, key: str) -> tuple[str, Json] | None:
+    if not isinstance(level, Mapping):
+        return None
+    if level.get(key) is not None:
+        return prefix + key, level[key]
+    folded = fold(key)
+    for name, value in level.items():
+        if value is not None and fold(str(name)) == folded:
+            return f"{prefix}{name}", value
+    return None
 
 
 def _values(path: str, keys: Keys, want: Json, have: Json) -> Iterator[Difference]:

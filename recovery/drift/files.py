@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from recovery.drift import unmanaged
@@ -34,7 +35,7 @@ def parse_desired(raw: Json, name: str) -> list[Desired]:
                 options if isinstance(options, Mapping) else {}, str(item.get("source") or ""),
             )
         )  # fmt: skip
-    twice = {d.id for d in found if sum(canonical_id(e.id) == canonical_id(d.id) for e in found) > 1}
+    twice = [id for id, times in Counter(canonical_id(d.id) for d in found).items() if times > 1]
     if twice:
         raise _bad(name, f"{min(twice)} is declared more than once", _DESIRED)
     return found

@@ -33,6 +33,7 @@ _CASE_MATTERS = frozenset(
 """Properties (and everything below them) whose text belongs to a person or a program, not to Azure."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_.:+-]+")
+_TYPE_NAME = re.compile(r"microsoft\.[\w.]+(/[\w.]+)*", re.I)
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?", re.I)
 _ISO_DURATION = re.compile(
@@ -69,10 +70,10 @@ def boolean_as_text(keys: Keys, want: Json, have: Json) -> bool:
 
 
 def letter_case(keys: Keys, want: Json, have: Json) -> bool:
-    """Enumerations, names and GUIDs come back in another case (Resource Manager compares them without)."""
+    """Enumerations, names, resource types and GUIDs come back in another case (Resource Manager compares them without)."""
     if not (isinstance(want, str) and isinstance(have, str)) or _CASE_MATTERS.intersection(keys):
         return False
-    return want.lower() == have.lower() and bool(_TOKEN.fullmatch(want))
+    return want.lower() == have.lower() and bool(_TOKEN.fullmatch(want) or _TYPE_NAME.fullmatch(want))
 
 
 def resource_id(keys: Keys, want: Json, have: Json) -> bool:
@@ -200,10 +201,10 @@ def comma_set(keys: Keys, want: Json, have: Json) -> bool:
 
 
 def line_endings(keys: Keys, want: Json, have: Json) -> bool:
-    """CRLF and LF, and white space at the ends (stored scripts and descriptions)."""
+    """CRLF and LF, and line ends at the end (stored scripts and descriptions)."""
     if not (isinstance(want, str) and isinstance(have, str)):
         return False
-    return want.replace("\r\n", "\n").strip() == have.replace("\r\n", "\n").strip()
+    return want.replace("\r\n", "\n").rstrip("\n") == have.replace("\r\n", "\n").rstrip("\n")
 
 
 def json_text(keys: Keys, want: Json, have: Json) -> bool:

@@ -43,14 +43,20 @@ def strangers(bodies: Iterable[Mapping[str, Json]], managed: Iterable[str]) -> l
         id = canonical_id(str(body.get("id") or ""))
         if id != "/" and id not in ours and not _comes_with(id, ours):
             found.setdefault(id, body)
-    return [body for id, body in found.items() if not any(id.startswith(f"{other}/") for other in found)]
+    return [body for id, body in found.items() if not any(parent in found for parent in _ancestors(id))]
 
 
 def _comes_with(id: str, ours: set[str]) -> bool:
     if _SYSTEM.search(id):
         return True
-    has_parent = any(id.startswith(f"{parent}/") for parent in ours if "/providers/" in parent)
+    has_parent = any(parent in ours for parent in _ancestors(id) if "/providers/" in parent)
     return has_parent and any(re.search(pattern, id) for pattern, _ in _COMES_WITH_ITS_PARENT)
+
+
+def _ancestors(id: str) -> list[str]:
+    """Every id that `id` may lie below, nearest first (cut at each slash: not all of them are ids)."""
+    parts = id.split("/")
+    return ["/".join(parts[:length]) for length in range(len(parts) - 1, 1, -1)]
 
 
 def type_of(body: Mapping[str, Json]) -> str:

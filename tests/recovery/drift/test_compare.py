@@ -60,6 +60,16 @@ def test_flat_and_nested_inputs_are_the_same_to_it() -> None:
     assert found.path == "properties.subnets[a].properties.addressPrefix"
 
 
+def test_a_flat_name_that_both_levels_have_may_mean_either() -> None:
+    live = {"type": "Microsoft.DataFactory/factories/datasets", "properties": {"type": "AzureBlob"}}
+    assert compare({"type": "AzureBlob"}, live) == []
+    assert compare({"type": "microsoft.datafactory/factories/datasets"}, live) == []
+    assert len(compare({"type": "Table"}, live)) == 1
+    assert len(compare({"type": "AzureBlob", "properties": {}}, live)) == 1, (
+        "nested inputs say which level they mean"
+    )
+
+
 def test_an_element_added_to_a_declared_list_is_a_difference() -> None:
     rule = {"name": "https", "properties": {"priority": 100}}
     stranger = {"name": "ssh-from-anywhere", "properties": {"priority": 110}}

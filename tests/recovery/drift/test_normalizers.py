@@ -14,6 +14,7 @@ SAME = [
     ("number_as_text", ("a",), 30, "30"),
     ("boolean_as_text", ("a",), True, "True"),
     ("letter_case", ("a",), "Enabled", "enabled"),
+    ("letter_case", ("type",), "Microsoft.Web/sites", "microsoft.web/Sites"),
     ("resource_id", ("id",), ID, ID.upper()),
     ("resource_id", ("id",), ID, ID.replace("/resourceGroups", "//resourcegroups") + "/"),
     ("location", ("location",), "westus", "West US"),
