@@ -1,9 +1,4 @@
-"""`dr desired`: print the desired state that the program declares for a stack. Touches no cloud.
-
-Examples:
-  dr desired -s standby
-  dr desired -s active --format json > desired.json
-"""
+"""`dr desired`: print the desired state that the program declares for a stack. Touches no cloud."""
 
 from __future__ import annotations
 
@@ -22,7 +17,13 @@ def _desired(
     stack: Annotated[str, typer.Option("-s", "--stack", help="Whose mode: standby or active.")] = "standby",
     format: Annotated[str, typer.Option(help="text or json.")] = "text",
 ) -> int:
-    """Print what the program declares for a stack: one line a resource, or the whole as JSON."""
+    """Print what the program declares for a stack: one line a resource, or the whole as JSON.
+
+    \b
+    Examples:
+      dr desired -s standby
+      dr desired -s active --format json > desired.json
+    """
     if format not in ("text", "json"):
         raise BadInput(
             f"--format {format} is not known", "the output would not be what was expected", "--format json"

@@ -1,11 +1,4 @@
-"""`dr drift`: say where reality has left the code. Reads only; never writes state.
-
-Examples:
-  dr drift -s standby
-  dr drift -s standby --format json | jq .counts
-  dr drift --desired desired.json --live live.json      (two files, no cloud)
-  dr drift -s standby --baseline-write                  (right after a clean deployment)
-"""
+"""`dr drift`: say where reality has left the code. Reads only; never writes state."""
 
 from __future__ import annotations
 
@@ -54,6 +47,13 @@ def _drift(
     """Say where reality has left the code: changed, missing, unmanaged, or not observed.
 
     Exit code 0: as declared. 3: drift. 5: something could not be observed. 2: bad input.
+
+    \b
+    Examples:
+      dr drift -s standby
+      dr drift -s standby --format json
+      dr drift --desired desired.json --live live.json    two files, no cloud
+      dr drift -s standby --baseline-write                right after a clean deployment
     """
     if format not in ("text", "json"):
         raise BadInput(
