@@ -66,8 +66,8 @@ def get(target: Target, address: str, endpoints: Endpoints, timeout: float = TIM
 class Poller:
     """Polls from `start` until `stop`; `requests` may be read at any time and only ever grows.
 
-    interval: real seconds between two requests of one resolver's client. clock: seconds, monotonic; a rehearsal gives
-    the one that its report uses.
+    interval: real seconds between two requests of one resolver's client. stagger: real seconds between the beginnings
+    of two clients. clock: seconds, monotonic; a rehearsal gives the one that its report uses.
     """
 
     def __init__(
@@ -75,11 +75,13 @@ class Poller:
         endpoints: Endpoints,
         targets: Sequence[Target],
         interval: float = 0.2,
+        stagger: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.endpoints = endpoints
         self.targets = tuple(targets)
         self.interval = interval
+        self.stagger = stagger or interval / max(len(endpoints.resolvers), 1)  # never in step
         self.clock = clock
         self.requests: list[Polled] = []
         self._stop = threading.Event()
@@ -99,8 +101,7 @@ class Poller:
         return Polled(at, (self.clock() - at) * 1000, target.name, resolver.name, address, status, error)
 
     def _client(self, resolver: Resolver, offset: int) -> None:
-        # Spread over the interval, so that the clients do not march in step.
-        if self._stop.wait(self.interval * offset / max(len(self.endpoints.resolvers), 1)):
+        if self._stop.wait(self.stagger * offset):
             return
         turn = offset
         while not self._stop.is_set():

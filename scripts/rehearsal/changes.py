@@ -106,15 +106,15 @@ class Meddler:
         return Expected("Cosmos RU/s 400 → 1000", _CHANGED, id, "throughput")
 
     def record(self) -> Expected:
-        """The apex leads to a stray address."""
+        """One of the apex's addresses is a stray one."""
         id, version = self._one("azure-native:dns:RecordSet", "/A/@")
 
         def change(properties: dict[str, Json]) -> None:
             key = next((k for k in properties if k.lower() == "arecords"), "ARecords")
-            properties[key] = [{"ipv4Address": STRAY_ADDRESS}]
+            properties[key] = [{"ipv4Address": STRAY_ADDRESS}, *(properties.get(key) or [])[1:]]
 
         self._edit(id, version, change)
-        return Expected("apex record → a stray address", _CHANGED, id, STRAY_ADDRESS)
+        return Expected("an address of the apex record → a stray one", _CHANGED, id, STRAY_ADDRESS)
 
     def setting(self) -> Expected:
         """One of the converter's app settings has another value."""

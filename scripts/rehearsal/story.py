@@ -32,9 +32,15 @@ TITLES = (
 SETTLE = 2.0
 """Real seconds of polling before the first and after the last switch: the calm that a failure would stand out from."""
 
+PAGES = {
+    "index.html": b"<!doctype html><title>demay</title><h1>demay</h1><p>served by the standby</p>\n",
+    "404.html": b"<!doctype html><title>not here</title><h1>not here</h1>\n",
+}
+
 CONVERSION_LIMIT = 600.0
-TTL_LIMIT = 900.0
-"""Simulated seconds: three times the highest time to live that the settings allow."""
+TTL = 300.0
+"""Simulated seconds: the highest time to live that the settings allow."""
+TTL_LIMIT = 3 * TTL
 
 
 class Story:
@@ -68,6 +74,8 @@ class Story:
         """1: from nothing to a standby."""
         plan = self.world.build(self.record.show.event)
         self.record.fact(f"the {self.world.engine_name} engine: {_counted(plan)}")
+        self.world.publish(PAGES)
+        self.record.fact(f"{len(PAGES)} pages of the static site put in place, as a daily sync would have done")
 
     def clean_after_build(self) -> None:
         """2: right after a deployment the check must be empty."""
@@ -94,11 +102,11 @@ class Story:
             self.world.delete(stray.id)
         self.record.fact(f"{_counted(plan)}; {len(strays)} deleted by its fixing command")
         self._clean("after the repair")
+        self._learn_sides()
+        self._start_polling()
 
     def switch_out(self) -> None:
         """5: to active, and a photograph through the converter."""
-        self._learn_sides()
-        self._start_polling()
         start = self.record.clock()
         plan = self.world.up("active", self.record.show.event)
         self.record.fact(_counted(plan))
@@ -166,9 +174,11 @@ class Story:
     def _start_polling(self) -> None:
         names = sorted(self._names(), key=lambda n: (n.count("."), n))
         polled = [Target(n, "/health" if n.startswith("api.") else "/") for n in names]
-        poller = Poller(self.world.endpoints, polled, clock=self.record.clock)
+        # Resolvers out in the world were not all asked at the same moment: their caches end one after the other.
+        stagger = TTL / self.world.endpoints.scale / max(len(self.world.endpoints.resolvers), 1)
+        poller = Poller(self.world.endpoints, polled, stagger=stagger, clock=self.record.clock)
         self.record.poll(poller, Watch(self.world.dials(), clock=self.record.clock))
-        end = self.record.clock() + SETTLE
+        end = self.record.clock() + SETTLE + stagger * (len(self.world.endpoints.resolvers) - 1)
         wait_until("the first calm", lambda: self.record.clock() >= end, 0, self.world.endpoints, str)
         wrong = {r.name: r for r in self.record.requests() if r.failed or r.side is not Served.PRIMARY}
         if wrong:
@@ -178,6 +188,7 @@ class Story:
                 "a switch is only shown by what changes",
                 "dr local status",
             )
+        self.record.fact(f"a client begins to poll {', '.join(names)} through {len(self.world.endpoints.resolvers)} resolvers")
 
     def _names(self) -> set[str]:
         """The public names: the zone's traffic records."""

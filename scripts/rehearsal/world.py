@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,6 +59,10 @@ class World(Protocol):
 
     def delete(self, id: str) -> None:
         """Carry out the fixing command of an unmanaged resource."""
+        ...
+
+    def publish(self, pages: Mapping[str, bytes]) -> None:
+        """Put the static site's pages in place, as a daily sync would have done."""
         ...
 
     def upload(self, name: str, data: bytes) -> None:
