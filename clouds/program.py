@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 from clouds.endpoints import load
-from recovery.errors import BadInput, DrError, Failed
+from recovery.errors import BadInput, DrError, Failed, Stopped
 from recovery.model import Desired, Json
 
 PACKAGES = ("pulumi", "pulumi-azure-native")
@@ -216,6 +216,9 @@ def _in_a_child(root: Path, stack: str, subscription: str, environ: Mapping[str,
         }
     if "error" in answer:
         summary, detail, fix = answer["error"]
+        refused = {"BadInput": BadInput, "Stopped": Stopped}.get(answer.get("kind", ""))
+        if refused:
+            raise refused(summary, detail, fix)
         raise Failed(
             f"the program does not run for stack {stack}: {summary}",
             detail or "without it nobody knows what is wanted",
@@ -232,11 +235,21 @@ def main(argv: Sequence[str]) -> int:
             "resources": [d.to_json() for d in collect(Path(root), stack, subscription)]
         }
     except DrError as error:
-        answer = {"error": [error.summary, error.detail, error.fix]}
+        kind = type(error).__name__
+        answer = {"error": [error.summary, error.detail, error.fix], "kind": kind}
     except Exception as error:  # noqa: BLE001 (whatever the program raises is shown to the person, by the parent)
-        answer = {"error": [f"{type(error).__name__}: {error}", "", ""]}
+        answer = _raised(error)
     sys.stdout.write("\n" + json.dumps(answer))
     return 0 if "resources" in answer else 1
+
+
+def _raised(error: Exception) -> dict[str, Json]:
+    """The program's own three-part errors keep their parts (no room may import its classes): a wrong value is bad
+    input, its guard stops."""
+    parts = [str(getattr(error, part, "")) for part in ("summary", "detail", "fix")]
+    if all(parts):
+        return {"error": parts, "kind": "BadInput" if isinstance(error, ValueError) else "Stopped"}
+    return {"error": [f"{type(error).__name__}: {error}", "", ""]}
 
 
 if __name__ == "__main__":

@@ -178,7 +178,7 @@ def failure(args: Sequence[str], text: str) -> DrError:
     said = plain(text).strip()
     ours = three_parts(said)
     if ours:
-        return Stopped(*ours)
+        return (BadInput if "SettingsError: " in said else Stopped)(*ours)
     for known, make in _KNOWN:
         if known in said:
             return make(said)
@@ -215,6 +215,15 @@ def _no_stack(said: str) -> DrError:
     )
 
 
+def _config(said: str) -> DrError:
+    """The CLI holds the stack file against the types in Pulumi.yaml before it runs the program."""
+    return BadInput(
+        f"1 problem in the settings; nothing was changed\n  - {_last_words(said).rpartition('config: ')[2]}",
+        "a footprint built from wrong settings fails on the day it is needed",
+        "edit the stack's Pulumi.*.yaml, then: dr desired -s standby    (names every problem at once)",
+    )
+
+
 def _backend(said: str) -> DrError:
     return Unobserved(
         f"the state backend cannot be reached: {_last_words(said)}",
@@ -228,6 +237,7 @@ _KNOWN: tuple[tuple[str, Callable[[str], DrError]], ...] = (
     ("incorrect passphrase", _passphrase),
     ("passphrase must be set", _passphrase),
     ("no stack named", _no_stack),
+    ("validating stack config", _config),
     ("unable to open bucket", _backend),
     ("problem logging in", _backend),
 )

@@ -90,17 +90,31 @@ def _image(value: dict[str, Any]) -> str:
     return "" if whole else f"must have exactly {', '.join(sorted(parts))}, as text"
 
 
+_TAG = re.compile(r"[^\W\d][^<>%&\\?/() ]{0,127}")
+"""Tag names that every type of the footprint takes: storage accounts keep 128 characters, DNS zones refuse spaces,
+parentheses and a leading digit (learn.microsoft.com/azure/azure-resource-manager/management/tag-resources)."""
+
+_MOST_TAGS = 14
+"""DNS zones take 15; one is kept for the program's own."""
+
+
 def _tags(value: dict[str, Any]) -> str:
-    if {"mode", "footprint"} & set(value):
+    if any(name.lower() in ("mode", "footprint") for name in value):  # names of tags have no case
         return (
             "must not hold mode or footprint: those tags are the program's own, on the resource group alone"
         )
+    if len(value) > _MOST_TAGS or len({name.lower() for name in value}) < len(value):
+        return f"must be at most {_MOST_TAGS} tags whose names differ in more than case"
+    reserved = ("microsoft", "azure", "windows")
     bad = [
-        k
-        for k, v in value.items()
-        if not isinstance(v, str) or len(k) > 512 or len(v) > 256 or set(k) & set("<>%&\\?/")
+        name
+        for name, text in value.items()
+        if not _TAG.fullmatch(name)
+        or name.lower().startswith(reserved)
+        or not isinstance(text, str)
+        or len(text) > 256
     ]
-    return f"has tags Azure would refuse: {', '.join(map(str, bad))}" if bad else ""
+    return f"has tags Azure would refuse: {', '.join(bad)}" if bad else ""
 
 
 _SECRET = r"https://[a-z0-9-]+\.vault\.azure\.net/secrets/[A-Za-z0-9-]+"  # noqa: S105 - a pattern, no secret
@@ -119,14 +133,20 @@ def _ru(value: int) -> str:
 
 
 _IMAGE = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"}
-_ADMIN = r"(?!(?:root|admin|administrator|guest|test|user)$)[a-z_][a-z0-9_-]{0,31}"
+_NO_ADMINS = (
+    "a actuser adm admin admin1 admin2 administrator aspnet backup console david guest john owner root server sql "
+    "support support_388945a0 sys test test1 test2 test3 user user1 user2 user3 user4 user5 video"
+)
+"""Names that Azure refuses (learn.microsoft.com/azure/virtual-machines/linux/faq, and the API's own list)."""
+_ADMIN = rf"(?!(?:{'|'.join(_NO_ADMINS.split())})$)[a-z_][a-z0-9_-]{{0,31}}"
+_PREFIX = r"(?!.*(?:microsoft|windows))[a-z][a-z0-9]{2,10}"
 
 FIELDS: dict[str, Field] = {
     "site": Field(str, "image-app", _one_of("image-app")),
     "mode": Field(str, REQUIRED, _one_of("standby", "active")),
     "location": Field(str, "brazilsouth", _match(r"[a-z]+[a-z0-9]*", "an Azure region such as brazilsouth")),
-    "names.prefix": Field(str, REQUIRED, _match(r"[a-z][a-z0-9]{2,10}", "3-11 lower-case letters and digits: storage accounts are named after it")),
-    "dns.domain": Field(str, REQUIRED, _match(rf"({LABEL}\.)+[a-z]{{2,63}}", "a domain such as demay.com")),
+    "names.prefix": Field(str, REQUIRED, _match(_PREFIX, "3-11 lower-case letters and digits, without the reserved words microsoft and windows: storage accounts are named after it")),
+    "dns.domain": Field(str, REQUIRED, _match(rf"(?=.{{4,200}}$)({LABEL}\.)+[a-z]{{2,63}}", "a domain such as demay.com")),
     "dns.ttl": Field(int, 60, _between(1, 300, "seconds", " (ACT-4: resolvers may keep the old answer that long)")),
     "dns.api": Field(str, "api", _label),
     "dns.site": Field(str, "www", _label),
@@ -135,7 +155,7 @@ FIELDS: dict[str, Field] = {
     "primary.apiHost": Field(str, REQUIRED, _host),
     "primary.siteHost": Field(str, REQUIRED, _host),
     "primary.healthPath": Field(str, "/health", _path),
-    "api.instances": Field(int, 2, _between(0, 1000)),
+    "api.instances": Field(int, 2, _between(2, 1000, "instances", " (ACT-3; the capacity of mode active)")),
     "api.vmSize": Field(str, "Standard_B2s", _match(r"(Standard|Basic)_[A-Za-z0-9_]+", "a VM size such as Standard_B2s")),
     "api.adminUser": Field(str, "standby", _match(_ADMIN, "a Linux user name that Azure allows (not root, admin, …)")),
     "api.sshPublicKey": Field(str, REQUIRED, _match(r"ssh-(ed25519|rsa) [A-Za-z0-9+/=]+( .*)?", "an OpenSSH public key (ssh-ed25519 or ssh-rsa)")),
@@ -166,62 +186,103 @@ _WORDS = {int: "a whole number", str: "text", list: "a list", dict: "a mapping"}
 
 def checked(raw: Mapping[str, Any], file: str, problems: Sequence[str] = ()) -> dict[str, Any]:
     """Flat, valid values for every field. raw: keys without namespace, objects nested. Raises SettingsError."""
-    found, wrong = _flatten(raw), list(problems)
-    for key in found:
-        if key not in FIELDS:
-            near = difflib.get_close_matches(key, FIELDS, 1)
-            hint = f"; did you mean {PROJECT}:{near[0]}?" if near else ""
-            wrong.append(f"{file}: {PROJECT}:{key} is not a setting{hint}")
+    found, broken = _flatten(raw)
+    wrong = [
+        *problems,
+        *(f"{file}: {PROJECT}:{k} must be a mapping (found {_shown(raw[k])})" for k in broken),
+    ]
+    wrong += [f"{file}: {PROJECT}:{k} is not a setting{meant(k)}" for k in found if k not in FIELDS]
     values: dict[str, Any] = {}
     for key, field in FIELDS.items():
         value = found.get(key, field.default)
         where = f"{file}: {PROJECT}:{key}"
+        if key.partition(".")[0] in broken:
+            continue
         if value is REQUIRED or value is None:
             wrong.append(f"{where} is missing")
         elif not isinstance(value, field.kind) or isinstance(value, bool):
-            wrong.append(f"{where} must be {_WORDS[field.kind]} (found {value!r})")
+            wrong.append(f"{where} must be {_WORDS[field.kind]} (found {_shown(value)})")
         elif words := field.rule(value):
-            wrong.append(f"{where} {words} (found {value!r})")
+            wrong.append(f"{where} {words} (found {_shown(value)})")
         else:
             values[key] = value
-    wrong += [f"{file}: {p}" for p in _together(values)]
+    wrong += [f"{file}: {p}" for p in (*_own_mode(values, file), *_together(values))]
     if wrong:
         raise SettingsError(wrong)
     return values
 
 
-def _flatten(raw: Mapping[str, Any]) -> dict[str, Any]:
+def meant(key: str) -> str:
+    """The words that name the nearest key, for one that is nearly right; else nothing."""
+    groups = {name.partition(".")[0] for name in FIELDS}
+    near = difflib.get_close_matches(key, [*FIELDS, *sorted(groups)], 1)
+    return f"; did you mean {PROJECT}:{near[0]}?" if near else ""
+
+
+def _shown(value: Any) -> str:
+    """The value for an error: cut short, and never a private key that was pasted for a public one."""
+    text = repr(value)
+    if "PRIVATE KEY" in text:
+        return "a private key, not shown"
+    return text if len(text) <= 100 else f"{text[:80]}… {len(text)} characters"
+
+
+def _flatten(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Values by dotted key, and the groups that are no mapping. An empty group is one without keys."""
     flat: dict[str, Any] = {}
+    broken: list[str] = []
     groups = {k.partition(".")[0] for k in FIELDS if "." in k}
     for key, value in raw.items():
         if key in groups and isinstance(value, Mapping):
             flat.update({f"{key}.{inner}": v for inner, v in value.items()})
-        elif key in groups:  # a wrong kind, reported for each of its keys
-            flat.update({k: value for k in FIELDS if k.startswith(f"{key}.")})
-        else:
+        elif key not in groups:
             flat[key] = value
-    return flat
+        elif value is not None:
+            broken.append(key)
+    return flat, broken
+
+
+def _own_mode(v: Mapping[str, Any], file: str) -> list[str]:
+    """The stacks are called after their mode: a lost or copied mode line must not turn a failover into a rollback."""
+    stack = file.removeprefix("Pulumi.").removesuffix(".yaml")
+    if "mode" not in v or stack not in ("standby", "active") or v["mode"] == stack:
+        return []
+    return [f"{PROJECT}:mode must be {stack} in the stack of that name (found {v['mode']})"]
 
 
 def _together(v: Mapping[str, Any]) -> list[str]:
     """Rules over several settings, on those that are valid by themselves."""
-    out = []
-    if v.get("mode") == "active" and v.get("api.instances", 2) < 2:
-        out.append(f"{PROJECT}:api.instances must be >= 2 in mode active (found {v['api.instances']})")
-    low, high = v.get("database.standbyThroughput"), v.get("database.activeThroughput")
-    if low and high and low > high:
-        out.append(f"{PROJECT}:database.standbyThroughput must be <= activeThroughput (found {low} > {high})")
-    if low and high and low * 100 < high:
-        out.append(
-            f"{PROJECT}:database.standbyThroughput must be >= activeThroughput / 100 (found {low} < {high // 100}): "
-            "Cosmos DB keeps that floor for ever after"
-        )
-    if v.get("database.throughputKind") == "autoscale" and low and low < 1000:
-        out.append(f"{PROJECT}:database.standbyThroughput must be >= 1000 with autoscale (found {low})")
+    out = _throughputs(v)
     for key in ("gateway.standbyCapacity", "gateway.activeCapacity"):
         if v.get(key, 0) > v.get("gateway.maxCapacity", 125):
             out.append(f"{PROJECT}:{key} must be <= gateway.maxCapacity (found {v[key]})")
     labels = [v[k] for k in ("dns.api", "dns.site", "dns.contingency") if k in v]
     if len(set(labels)) < len(labels):
         out.append(f"{PROJECT}:dns.api, site and contingency must differ (found {', '.join(labels)})")
+    own = {f"{label}.{v.get('dns.domain')}" for label in labels}
+    for key in ("primary.apiHost", "primary.siteHost"):
+        if v.get(key) in own:
+            out.append(f"{PROJECT}:{key} must not be a name that this zone points elsewhere (found {v[key]})")
+    return out
+
+
+def _throughputs(v: Mapping[str, Any]) -> list[str]:
+    """Cosmos DB's floors (facts of the service: manual keeps a hundredth, autoscale a tenth of the highest ever)."""
+    low, high = v.get("database.standbyThroughput"), v.get("database.activeThroughput")
+    if not low or not high:
+        return []
+    autoscale = v.get("database.throughputKind") == "autoscale"
+    part, key = (10 if autoscale else 100), f"{PROJECT}:database.standbyThroughput"
+    out = []
+    if low > high:
+        out.append(f"{key} must be <= activeThroughput (found {low} > {high})")
+    if low * part < high:
+        out.append(
+            f"{key} must be >= activeThroughput / {part} (found {low} < {high // part}): "
+            "Cosmos DB keeps that floor for ever after"
+        )
+    if autoscale and (low < 1000 or low % 1000 or high % 1000):
+        out.append(
+            f"{key} and activeThroughput must be >= 1000 in steps of 1000 with autoscale (found {low}, {high})"
+        )
     return out

@@ -7,6 +7,7 @@ Both report every problem at once, each with file and key, and change nothing.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from components.naming import Names
-from components.schema import PROJECT, SettingsError, checked
+from components.schema import PROJECT, SettingsError, checked, meant
 
 FOOTPRINT_VERSION = 1
 """Raised when the program changes in a way that makes an older hand-over unsafe."""
@@ -186,35 +187,41 @@ def from_pulumi() -> Settings:
     import pulumi
     from pulumi.runtime.config import CONFIG
 
-    raw = {k.partition(":")[2]: _parsed(v) for k, v in CONFIG.get().items() if k.startswith(f"{PROJECT}:")}
-    return build(checked(raw, f"Pulumi.{pulumi.get_stack()}.yaml"))
+    return _from_config({k: _parsed(v) for k, v in CONFIG.get().items()}, f"Pulumi.{pulumi.get_stack()}.yaml")
 
 
 def from_files(root: Path, stack: str) -> Settings:
     """The same from the stack's file and the project's declared defaults. Raises SettingsError."""
-    import yaml
+    yaml = importlib.import_module("yaml")  # comes with pulumi; its types do not
+    name, documents = f"Pulumi.{stack}.yaml", []
+    for file in ("Pulumi.yaml", name):
+        try:
+            document = yaml.safe_load((root / file).read_text()) or {}
+        except (OSError, ValueError, yaml.YAMLError) as exc:
+            raise SettingsError([f"{name}: cannot be read ({exc})"]) from exc
+        config = (document.get("config") or {}) if isinstance(document, dict) else None
+        if not isinstance(config, dict):
+            raise SettingsError([f"{name}: config must be a mapping"])
+        documents.append({str(k) if ":" in str(k) else f"{PROJECT}:{k}": v for k, v in config.items()})
+    declared, own = documents
+    defaults = {k: v.get("default") if isinstance(v, dict) else v for k, v in declared.items()}
+    merged = {k: v for k, v in {**defaults, **own}.items() if v is not None or k in own}
+    # The engine hands objects over as JSON, whose keys are text: the same here.
+    return _from_config(json.loads(json.dumps(merged, default=str)), name)
 
-    name = f"Pulumi.{stack}.yaml"
-    try:
-        project = yaml.safe_load((root / "Pulumi.yaml").read_text()) or {}
-        own = yaml.safe_load((root / name).read_text()) or {}
-    except (OSError, yaml.YAMLError) as exc:
-        raise SettingsError([f"{name}: cannot be read ({exc})"]) from exc
-    if not isinstance(own, dict) or not isinstance(own.get("config") or {}, dict):
-        raise SettingsError([f"{name}: config must be a mapping"])
-    merged: dict[str, Any] = {k: v["default"] for k, v in project.get("config", {}).items() if "default" in v}
-    merged.update(own.get("config") or {})
+
+def _from_config(config: Mapping[str, Any], file: str) -> Settings:
+    """config: by full key. A key of a namespace that nobody reads is a misspelt one, and its default would be taken."""
     foreign = [
-        f"{name}: {k}: a key begins with {PROJECT}: or a provider's name"
-        for k in merged
-        if not _known(str(k))
+        f"{file}: {key} is read by nobody: a key begins with {PROJECT}: or a provider's name{meant(key.partition(':')[2])}"
+        for key in config
+        if key.partition(":")[0] not in (PROJECT, *_PROVIDERS)
     ]
-    raw = {str(k).partition(":")[2]: v for k, v in merged.items() if str(k).startswith(f"{PROJECT}:")}
-    return build(checked(raw, name, foreign))
+    raw = {k.partition(":")[2]: v for k, v in config.items() if k.startswith(f"{PROJECT}:")}
+    return build(checked(raw, file, foreign))
 
 
-def _known(key: str) -> bool:
-    return ":" in key and key.partition(":")[0] in (PROJECT, "azure-native", "aws", "kubernetes", "pulumi")
+_PROVIDERS = ("azure-native", "aws", "kubernetes", "pulumi")
 
 
 def _parsed(value: str) -> Any:

@@ -97,7 +97,8 @@ def plain(text: str) -> str:
 
 
 _THREE = re.compile(
-    r"^(?:[\w.]*(?:Error|Stopped|Failed|BadInput|Unobserved|Exception): )?(?P<summary>[^\n]+)\n"
+    r"^[ \t]*(?:[\w.]*(?:Error|Stopped|Failed|BadInput|Unobserved|Exception): )?"
+    r"(?P<summary>[^\n]+(?:\n\s+- [^\n]+)*)\n"  # a list of problems belongs to the summary
     r"\s+why it matters: (?P<detail>[^\n]+)\n\s+fix: (?P<fix>[^\n]+)",
     re.MULTILINE,
 )
@@ -106,4 +107,7 @@ _THREE = re.compile(
 def three_parts(text: str) -> tuple[str, str, str] | None:
     """(summary, detail, fix) of the first error of ours inside a longer text (a traceback, a diagnostic)."""
     found = _THREE.search(plain(text))
-    return (found["summary"].strip(), found["detail"].strip(), found["fix"].strip()) if found else None
+    if found is None:
+        return None
+    summary = re.sub(r"\n\s+- ", "\n  - ", found["summary"].strip())
+    return summary, found["detail"].strip(), found["fix"].strip()

@@ -12,7 +12,11 @@ from components.settings import Settings
 
 
 class GuardError(RuntimeError):
-    """Raised before anything is created."""
+    """Raised before anything is created. summary, detail, fix: what, why it matters, the command that helps."""
+
+    def __init__(self, summary: str, detail: str, fix: str) -> None:
+        self.summary, self.detail, self.fix = summary, detail, fix
+        super().__init__(f"{summary}\n  why it matters: {detail}\n  fix: {fix}")
 
 
 def check(stamp: object, wanted: str, stack: str) -> None:
@@ -22,10 +26,10 @@ def check(stamp: object, wanted: str, stack: str) -> None:
     what = "was handed over from an older footprint" if stamp else "was never handed over"
     figures = f" (stamp {stamp or 'none'}, the program has {wanted})"
     raise GuardError(
-        f"stack {stack} {what}{figures}; nothing was created or changed\n"
-        "  why it matters: its checkpoint does not know the resources as they are, so it would create them again "
-        "or miss what was added since\n"
-        f"  fix: dr handover standby {stack}"
+        f"stack {stack} {what}{figures}; nothing was created or changed",
+        "its checkpoint does not know the resources as they are, so it would create them again or miss what was "
+        "added since",
+        f"dr handover standby {stack}",
     )
 
 
