@@ -76,7 +76,8 @@ def parse_event(raw: Mapping[str, Json]) -> Event | None:
         text = plain(str(message.get("message", ""))).strip()
         type_, name = type_and_name(str(message.get("urn", "")))
         kind = EventKind.FAILED if message.get("severity") == "error" else EventKind.MESSAGE
-        if text and message.get("severity") != "debug":
+        # info#err is what the program printed to stderr: after a cancellation, tracebacks of no use to anyone
+        if text and message.get("severity") in ("error", "warning", "info"):
             return Event(kind, None, str(message.get("urn", "")), type_, name, text)
     return None
 

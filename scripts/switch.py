@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from recovery.engine import DIALS_ONLY, Event, EventKind
 from recovery.errors import BadInput, DrError, Stopped
 from recovery.model import Action, Json, Plan
+from recovery.pulumi_events import three_parts
 from recovery.safety import NAMES
 
 if TYPE_CHECKING:
@@ -214,7 +215,10 @@ def show_event(event: Event) -> None:
     if event.kind is EventKind.MESSAGE:
         say(f"  {event.text}")
     elif event.kind is EventKind.FAILED:
-        say(f"  failed {event.name}: {event.text.splitlines()[0] if event.text else ''}")
+        ours = three_parts(event.text)
+        lines = event.text.splitlines()
+        if lines and event.name:  # the error itself follows at the end, whole
+            say(f"  failed  {event.name}: {ours[0] if ours else lines[-1].strip()}")
     else:
         say(f"  {event.kind:<7} {event.action} {event.type.rpartition(':')[2]} {event.name}")
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from clouds.azure.arm import Arm, ArmError
+from clouds.azure.blobs import Blobs
 from clouds.endpoints import load
 from localcloud import LocalCloud, start
 from recovery.arm.catalogue import CATALOGUE
@@ -153,6 +154,13 @@ class Bench:
     def request_mark(self) -> int:
         return max((int(r["n"]) for r in self.cloud.control("GET", "requests")), default=0)
 
+    def publish(self) -> None:
+        """The site's page, where the daily sync puts it: without it the gateway's site backend is not healthy."""
+        account = self.live("azure-native:storage:StorageAccount", "storage-site")
+        blobs = Blobs(account, self.arm.endpoints)
+        blobs.put("$web", "index.html", b"<h1>demay</h1>", content_type="text/html")
+        blobs.close()
+
     def lock_files(self, stack: str) -> list[Path]:
         backend = Path(self.environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
         return sorted((backend / ".pulumi/locks/organization/standby" / stack).glob("*.json"))
@@ -194,6 +202,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             bench.dr("handover", "standby", "active"),
         ):
             assert done.code == 0, done.said
+        bench.publish()
         shutil.copytree(base / "cloud/pulumi", base / "snapshot")
         for stack in ("standby", "active"):
             shutil.copy(project / f"Pulumi.{stack}.yaml", base / f"{stack}.yaml")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from recovery.arm.catalogue import CATALOGUE
 from recovery.checkpoint import Rename, rewrite, secrets_providers
 from tests.pulumi_cli.conftest import ROOT, Bench
 
@@ -64,8 +65,6 @@ def test_a_canary_secret_in_the_program_appears_in_no_file_and_no_output(ready: 
         if path.is_file() and not path.is_symlink() and CANARY.encode() in path.read_bytes()
     ]
     assert holders == []
-    from recovery.arm.catalogue import CATALOGUE
-
     nsg = "azure-native:network:NetworkSecurityGroup"
     live = ready.live(nsg, "canary")
     assert live["tags"]["note"] == CANARY, "else the canary never flew"

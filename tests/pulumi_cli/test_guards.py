@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from recovery.arm.catalogue import CATALOGUE
 from tests.pulumi_cli.conftest import Bench
 
 
@@ -53,8 +54,6 @@ def test_the_safety_gate_stops_an_up_that_would_create_and_the_named_exception_l
 ) -> None:
     """A resource deleted by hand is not quietly built anew during a switch."""
     address = ready.id_of("azure-native:network:NetworkSecurityGroup")
-    from recovery.arm.catalogue import CATALOGUE
-
     ready.arm.delete(address, CATALOGUE["azure-native:network:NetworkSecurityGroup"].api_version)
     mark = ready.request_mark()
     refused = ready.dr("up", "-s", "standby", "--yes")

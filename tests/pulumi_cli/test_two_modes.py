@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from recovery.arm.catalogue import CATALOGUE
 from recovery.model import Action
 from recovery.pulumi_events import parse_preview
 from tests.pulumi_cli.conftest import Bench, Ended
@@ -97,8 +98,6 @@ def test_what_was_changed_behind_the_back_is_previewed_and_repaired(ready: Bench
     """`pulumi preview` as the monthly check (requirements.md, form); options.refresh starts from reality."""
     scale_set = ready.live("azure-native:compute:VirtualMachineScaleSet")
     scale_set["sku"]["capacity"] = 1
-    from recovery.arm.catalogue import CATALOGUE
-
     version = CATALOGUE["azure-native:compute:VirtualMachineScaleSet"].api_version
     ready.arm.put(scale_set["id"], {k: v for k, v in scale_set.items() if k != "etag"}, version)
     drift = ready.pulumi("preview", "-s", "standby", "--expect-no-changes")
