@@ -132,17 +132,25 @@ def sky(requests: Sequence[Request], window: Window) -> list[tuple[str, str]]:
 
 def _gate_lane(report: Report, window: Window) -> Lane:
     inside = [g for g in report.gates if window.start <= g.end and g.start <= window.end]
+    ends = [(window.x(g.start), window.x(g.end)) for g in inside]
+    taken = list(ends)
     bars = []
-    for g, following in zip(inside, [*inside[1:], None], strict=True):
-        left, right = window.x(g.start), window.x(g.end)
-        kind = "gate" if g.passed else "gate failed"
-        if right - left < NARROW:  # no room inside: the name stands beside the bar
-            crowded = following is not None and window.x(following.start) - right < NARROW
-            kind += " before" if right > 80 or crowded else " after"
+    for g, (left, right) in zip(inside, ends, strict=True):
+        kind, label = "gate" if g.passed else "gate failed", g.gate
+        if right - left < NARROW:  # no room inside: the name stands beside the bar, where nothing else does
+            beside = {"before": (left - NARROW, left), "after": (right, right + NARROW)}
+            free = [w for w, (a, z) in beside.items() if a >= 0 and z <= 100 and not _meets(a, z, taken)]
+            taken += [beside[w] for w in free[:1]]
+            kind, label = (f"{kind} {free[0]}", label) if free else (kind, "")
         title = f"{g.gate}: {g.observed} after {span(g.end - g.start)}. {g.detail}"
-        bars.append(Bar(left, max(right - left, 0.6), kind, g.gate, title))
+        bars.append(Bar(left, max(right - left, 0.6), kind, label, title))
     said = "; ".join(f"{g.gate} {g.observed} after {span(g.end - g.start)}" for g in inside)
     return Lane("Gates", "waiting, then passed", said or "no gate had to wait", tuple(bars))
+
+
+def _meets(start: float, end: float, others: Sequence[tuple[float, float]]) -> bool:
+    """Does the open stretch meet any other?"""
+    return any(start < z and a < end for a, z in others)
 
 
 def _dial_lanes(report: Report, window: Window) -> list[Lane]:
@@ -201,7 +209,9 @@ def marks(report: Report, window: Window) -> tuple[Mark, ...]:
             moments.append((one.began + one.first, f"the first resolver leads a client to {title}"))
         if one.last is not None:
             moments.append((one.began + one.last, f"the last resolver follows: every name leads to {title}"))
-    moments += [(g.end, f"{g.gate}: {g.observed}") for g in report.gates if g.passed]
+    for g in report.gates:
+        detail = g.detail if len(g.detail) <= 90 else g.detail[:89] + "…"
+        moments.append((g.end, f"{g.gate} {g.observed}" + (f": {detail}" if detail else "")))
     inside = sorted(m for m in moments if window.start <= m[0] <= window.end)
     found: list[Mark] = []
     for number, (at, text) in enumerate(inside, 1):

@@ -115,7 +115,8 @@ class LocalWorld:
                 cli = PulumiCli(self.root)
                 if stack not in cli.stacks():
                     cli.run("stack", "init", stack)
-            plan = engine.up(stack, allow=allow, on_event=watch)
+            # No preview: nobody is asked here, and the safety gate looks at every operation as it begins.
+            plan = engine.apply(stack, allow=allow, on_event=watch)
             if engine.name == "pulumi":
                 hand_over(PulumiCli(self.root), stack, switch.other(stack), refresh=False)
         return plan
@@ -237,12 +238,22 @@ def _number(read: Callable[[], Mapping[str, Json]], *path: str) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
+def _share_cache(root: Path, home: Path) -> None:
+    """The desired state is cached by content alone and holds no live value: one cache serves every rehearsal."""
+    shared = Path(os.environ.get("DR_HOME") or root / ".dr") / "cache"
+    shared.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "cache").exists():
+        (home / "cache").symlink_to(shared.absolute(), target_is_directory=True)
+
+
 @contextmanager
 def open_world(engine: str, state: Path, scale: float, record: Recorder) -> Iterator[LocalWorld]:
     """Start a local cloud in `state`, put its environment in force, and stop it whatever happens."""
     import localcloud
 
     with localcloud.start(state, scale, with_parent=True) as cloud:
+        _share_cache(project_root(), Path(cloud.environment["DR_HOME"]))
         os.environ.update(cloud.environment)
         record.gate_log = Path(os.environ["DR_GATE_LOG"])
         world = LocalWorld(engine, record.show)
