@@ -1,0 +1,307 @@
+"""Each component by itself, under mocks, in both modes where a dial passes through it (issue 3)."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi_azure_native import managedidentity
+
+from components.image_app.api import Api, ApiArgs
+from components.image_app.common import Place
+from components.image_app.converter import FUNCTION, LISTENS, PACKAGE, Converter, ConverterArgs
+from components.image_app.database import DATA_CONTRIBUTOR, Database, DatabaseArgs
+from components.image_app.dns import DnsArgs, Traffic, Zone
+from components.image_app.gateway import Gateway, GatewayArgs
+from components.image_app.network import GATEWAY_SUBNET, Network, NetworkArgs
+from components.image_app.storage import Storage, StorageArgs
+from components.settings import Mode, Settings
+from recovery.model import REDACTED
+from tests.components.recording import GROUP_ID, ROOT, Recording, alone
+
+CANARY = "canary-5b1f07"
+GATEWAY_ID = f"{GROUP_ID}/providers/Microsoft.Network/applicationGateways/agw-demay"
+
+
+def test_the_network_lets_the_gateway_alone_reach_the_api(site: Settings) -> None:
+    found = alone(lambda place: Network("network", NetworkArgs(place, site.names, site.api.port)))
+    rules = {r["name"]: r for r in found.inputs("nsg-api")["securityRules"]}
+    assert (rules["allow-gateway"]["sourceAddressPrefix"], rules["allow-gateway"]["destinationPortRange"]) == (
+        GATEWAY_SUBNET, "8080",
+    )  # fmt: skip
+    last = max(rules.values(), key=lambda rule: rule["priority"])
+    assert (last["access"], last["sourceAddressPrefix"], last["protocol"]) == ("Deny", "*", "*")
+    open_ports = {r["name"]: r for r in found.inputs("nsg-gateway")["securityRules"]}
+    assert open_ports["allow-clients"]["destinationPortRanges"] == ["80", "443"]
+    assert open_ports["allow-gateway-manager"]["destinationPortRange"] == "65200-65535"
+    subnets = {s["name"]: s["networkSecurityGroup"]["id"] for s in found.inputs("vnet")["subnets"]}
+    assert subnets == {"gateway": found.resources["nsg-gateway"].id, "api": found.resources["nsg-api"].id}
+
+
+def test_the_public_address_is_static_and_spans_the_zones(site: Settings) -> None:
+    """The address is in the records: it must outlive every switch."""
+    ip = alone(lambda place: Network("network", NetworkArgs(place, site.names, 8080))).inputs("public-ip")
+    assert (ip["publicIPAllocationMethod"], ip["sku"]["name"], ip["zones"]) == (
+        "Static",
+        "Standard",
+        ["1", "2", "3"],
+    )
+    assert ip["dnsSettings"]["domainNameLabel"] == "demay-dr"
+
+
+def test_no_storage_account_is_open_and_the_lock_lies_beside_the_journal(site: Settings) -> None:
+    found = alone(lambda place: Storage("storage", StorageArgs(place, site.names)))
+    accounts = found.of("azure-native:storage:StorageAccount")
+    assert {a.inputs["accountName"] for a in accounts.values()} == {
+        "stdemaysite",
+        "stdemayuploads",
+        "stdemayjournal",
+    }
+    for account in accounts.values():
+        assert account.inputs["allowBlobPublicAccess"] is False
+        assert (account.inputs["minimumTlsVersion"], account.inputs["enableHttpsTrafficOnly"]) == (
+            "TLS1_2",
+            True,
+        )
+    containers = found.of("azure-native:storage:BlobContainer")
+    where = {c.inputs["containerName"]: c.inputs["accountName"] for c in containers.values()}
+    assert where.items() >= {
+        "uploads": "stdemayuploads", "deadletter": "stdemayuploads", "deployments": "stdemayuploads",
+        "journal": "stdemayjournal", "locks": "stdemayjournal",
+    }.items()  # fmt: skip
+    assert {c.inputs["publicAccess"] for c in containers.values()} == {"None"}
+    assert found.inputs("site-website")["indexDocument"] == "index.html"
+
+
+@pytest.mark.parametrize("kind", ["manual", "autoscale"])
+def test_the_database_takes_identities_alone_and_its_throughput_is_the_dial(
+    site: Settings, mode: Mode, kind: str
+) -> None:
+    """Throughput through `options` is never read back (pulumi-azure-native#1787): the dial is a resource of its own."""
+    wanted = replace(site.database, throughput_kind=kind)
+    dials = site.in_mode(mode).dials
+
+    def build(place: Place) -> None:
+        made = Database("database", DatabaseArgs(place, site.names, wanted, (("api", "principal-1"),)))
+        made.throughput(dials.throughput, [made.account])
+
+    found = alone(build)
+    account = found.inputs("cosmos")
+    assert (account["disableLocalAuth"], account["backupPolicy"]["type"]) == (True, "Continuous")
+    container = found.inputs("cosmos-container")
+    assert container["resource"]["partitionKey"]["paths"] == ["/imageId"]
+    assert {"path": "/content/?"} in container["resource"]["indexingPolicy"]["excludedPaths"]
+    assert "options" not in container
+    assert found.inputs("cosmos-throughput") == {
+        "containerId": found.resources["cosmos-container"].id, "throughput": {"standby": 400, "active": 4000}[mode],
+        "throughputKind": kind,
+    }  # fmt: skip
+    role = found.inputs("cosmos-role-api")
+    assert role["principalId"] == "principal-1"
+    assert role["roleDefinitionId"].endswith(f"/sqlRoleDefinitions/{DATA_CONTRIBUTOR}")
+    assert {"cosmos", "cosmos-container"} <= found.before("cosmos-throughput")
+
+
+def api(site: Settings, mode: Mode) -> Recording:
+    """The scale set in a mode, with everything it attaches to passed in."""
+    pool = f"{GATEWAY_ID}/backendAddressPools/api"
+    capacity = site.in_mode(mode).dials.instances
+    return alone(
+        lambda place: Api(
+            "api-instances",
+            ApiArgs(place, site.names, site.api, capacity, "subnet-1", pool, f"{GROUP_ID}/id-1"),
+        )
+    )
+
+
+def test_the_api_is_whole_in_both_modes_and_only_its_capacity_is_a_dial(site: Settings) -> None:
+    """READY-4: defined, image and init script available, capacity exactly 0."""
+    standby, active = (dict(api(site, mode).inputs("api")) for mode in (Mode.STANDBY, Mode.ACTIVE))
+    assert (standby.pop("sku"), active.pop("sku")) == (
+        {"name": "Standard_B2s", "tier": "Standard", "capacity": 0},
+        {"name": "Standard_B2s", "tier": "Standard", "capacity": 2},
+    )
+    assert standby == active
+    profile = active["virtualMachineProfile"]
+    assert profile["storageProfile"]["imageReference"]["version"] == "latest"
+    linux = profile["osProfile"]["linuxConfiguration"]
+    assert (linux["disablePasswordAuthentication"], len(linux["ssh"]["publicKeys"])) == (True, 1)
+    assert base64.b64decode(profile["osProfile"]["customData"]).startswith(b"#cloud-config\n")
+    [nic] = profile["networkProfile"]["networkInterfaceConfigurations"]
+    [ip] = nic["ipConfigurations"]
+    assert ip["applicationGatewayBackendAddressPools"] == [{"id": f"{GATEWAY_ID}/backendAddressPools/api"}]
+
+
+def converter(site: Settings, mode: Mode) -> Recording:
+    """The converter with storage and an identity of its own, and a secret among its app settings."""
+
+    def build(place: Place) -> None:
+        held = Storage("storage", StorageArgs(place, site.names))
+        identity = managedidentity.UserAssignedIdentity(
+            "identity", resource_group_name="rg-alone", resource_name_="id"
+        )
+        secret: dict[str, pulumi.Input[str]] = {
+            "API_KEY": pulumi.Output.secret(CANARY),
+            "COSMOS_DATABASE": "images",
+        }
+        args = ConverterArgs(place, site.names, identity, held.uploads, held.deployments, "hash-1", secret)
+        Converter("converter-app", args).subscription(
+            listens=site.in_mode(mode).dials.converter_listens, after=[held.site]
+        )
+
+    return alone(build)
+
+
+def test_the_converter_subscribes_after_its_code_and_listens_in_active_alone(
+    site: Settings, mode: Mode
+) -> None:
+    """Event Grid wants the function to exist; the mute dial drops what the daily sync copies."""
+    found = converter(site, mode)
+    wanted = found.inputs("uploads-subscription")
+    begins = wanted["filter"]["subjectBeginsWith"]
+    blob = "/blobServices/default/containers/uploads/blobs/2026/muted/photo.jpg"
+    assert blob.startswith(begins) is (mode is Mode.ACTIVE)
+    assert wanted["destination"]["resourceId"] == f"{found.resources['converter'].id}/functions/{FUNCTION}"
+    assert {"converter-package", "converter-settings", "storage-site"} <= found.before("uploads-subscription")
+    package = found.inputs("converter-package")
+    assert (package["packageHash"], package["packagePath"]) == ("hash-1", PACKAGE)
+    assert (ROOT / PACKAGE / "function_app.py").is_file()
+    assert f"def {FUNCTION}(" in (ROOT / PACKAGE / "function_app.py").read_text()
+    assert LISTENS.endswith("/uploads/blobs/")
+
+
+def test_the_converter_reaches_storage_by_its_identity(site: Settings) -> None:
+    found = converter(site, Mode.STANDBY)
+    role = found.inputs("converter-storage")
+    assert role["scope"] == found.resources["storage-uploads"].id
+    assert role["roleDefinitionId"].startswith(GROUP_ID.partition("/resourceGroups")[0] + "/providers/")
+    app = found.inputs("converter")
+    assert app["identity"]["userAssignedIdentities"] == [found.resources["identity"].id]
+    deployment = app["functionAppConfig"]["deployment"]["storage"]
+    assert deployment["authentication"]["type"] == "UserAssignedIdentity"
+    assert "converter-storage" in found.before("converter")
+
+
+def test_a_secret_is_nowhere_in_the_recorded_desired_state(site: Settings) -> None:
+    """A canary secret in the program appears in no file and no output (issue 3)."""
+    found = converter(site, Mode.ACTIVE)
+    assert CANARY not in json.dumps([d.to_json() for d in found.resources.values()])
+    assert REDACTED in json.dumps(found.inputs("converter-settings"))
+
+
+def gateway(site: Settings, mode: Mode) -> Recording:
+    """The gateway in a mode, with its subnet and address passed in."""
+    dials = site.in_mode(mode).dials
+
+    def build(place: Place) -> None:
+        Gateway("edge", GatewayArgs(
+            place=place, names=site.names, gateway_id=pulumi.Output.from_input(GATEWAY_ID), subnet_id="subnet-1",
+            public_ip_id="ip-1", hosts_api=("api.demay.com", "dr.demay.com"), hosts_site=("demay.com", "www.demay.com"),
+            site_host="stdemaysite.z15.web.core.windows.net", api_port=8080, health_path="/health",
+            minimum=dials.gateway_minimum, maximum=10,
+        ))  # fmt: skip
+
+    return alone(build)
+
+
+def test_the_gateway_differs_between_the_modes_in_its_minimum_alone(site: Settings) -> None:
+    standby, active = (dict(gateway(site, mode).inputs("gateway")) for mode in (Mode.STANDBY, Mode.ACTIVE))
+    scale = "autoscaleConfiguration"
+    assert (standby.pop(scale)["minCapacity"], active.pop(scale)["minCapacity"]) == (0, 2)
+    assert standby == active
+
+
+def test_every_part_that_the_gateway_refers_to_is_a_part_of_it(site: Settings, mode: Mode) -> None:
+    """A misspelt reference is refused by Azure only after minutes."""
+    inputs = gateway(site, mode).inputs("gateway")
+    parts = {
+        f"{key}/{item['name']}".lower()
+        for key, items in inputs.items()
+        if isinstance(items, list)
+        for item in items
+        if isinstance(item, dict)
+    }
+    referred = [
+        text.removeprefix(f"{GATEWAY_ID}/").lower() for text in _ids(inputs) if text.startswith(GATEWAY_ID)
+    ]
+    assert len(referred) >= 10
+    assert [part for part in referred if part not in parts] == []
+
+
+def test_the_gateway_serves_every_public_name_once(site: Settings, mode: Mode) -> None:
+    """The site goes through the gateway too, under its backend's own host name (facts.md)."""
+    inputs = gateway(site, mode).inputs("gateway")
+    hosts = {listener["name"]: listener["hostNames"] for listener in inputs["httpListeners"]}
+    assert hosts == {"api": ["api.demay.com", "dr.demay.com"], "site": ["demay.com", "www.demay.com"]}
+    backends = {
+        b["name"]: b["pickHostNameFromBackendAddress"] for b in inputs["backendHttpSettingsCollection"]
+    }
+    assert backends == {"api": False, "site": True}
+    assert len({rule["priority"] for rule in inputs["requestRoutingRules"]}) == 2
+
+
+def dns(site: Settings, mode: Mode) -> Recording:
+    """Zone and traffic records in a mode."""
+    to_azure = site.in_mode(mode).dials.traffic_to_azure
+
+    def build(place: Place) -> None:
+        zone = Zone("dns", DnsArgs(place, site.dns, site.primary, "203.0.113.10", "demay-dr.example.net"))
+        Traffic("traffic", zone, to_azure=to_azure, after=[])
+
+    return alone(build)
+
+
+def test_each_public_name_keeps_its_record_type_and_moves_its_target(site: Settings) -> None:
+    """ACT-4, BACK-4: A and CNAME at one name are different resources in Azure DNS."""
+    standby, active = dns(site, Mode.STANDBY), dns(site, Mode.ACTIVE)
+    for name in ("apex-record", "api-record", "www-record", "dr-name"):
+        one, other = standby.resources[name], active.resources[name]
+        assert one.id == other.id
+        assert (one.inputs["recordType"], one.inputs["ttl"]) == (
+            other.inputs["recordType"],
+            other.inputs["ttl"],
+        )
+        assert 0 < one.inputs["ttl"] <= 300
+    assert [a["ipv4Address"] for a in standby.inputs("apex-record")["aRecords"]] == [
+        "192.0.2.10",
+        "192.0.2.11",
+    ]
+    assert [a["ipv4Address"] for a in active.inputs("apex-record")["aRecords"]] == ["203.0.113.10"]
+    targets = [(r.inputs("api-record")["cnameRecord"]["cname"], r.inputs("www-record")["cnameRecord"]["cname"])
+               for r in (standby, active)]  # fmt: skip
+    assert targets == [("lb.primary.example", "site.primary.example"), ("demay-dr.example.net",) * 2]
+
+
+def test_the_contingency_name_points_at_the_gateway_in_both_modes(site: Settings, mode: Mode) -> None:
+    """READY-7."""
+    inputs = dns(site, mode).inputs("dr-name")
+    assert (inputs["relativeRecordSetName"], inputs["aRecords"]) == ("dr", [{"ipv4Address": "203.0.113.10"}])
+
+
+def test_each_component_alone_protects_and_keeps_what_it_declares(site: Settings, mode: Mode) -> None:
+    found = {
+        "network": alone(lambda p: Network("c", NetworkArgs(p, site.names, 8080))),
+        "storage": alone(lambda p: Storage("c", StorageArgs(p, site.names))),
+        "database": alone(lambda p: Database("c", DatabaseArgs(p, site.names, site.database))),
+        "api": api(site, mode),
+        "converter": converter(site, mode),
+        "gateway": gateway(site, mode),
+        "dns": dns(site, mode),
+    }
+    for component, recording in found.items():
+        held = {n: d.options for n, d in recording.resources.items() if n != "identity"}
+        assert held, component
+        assert [n for n, o in held.items() if not (o["protect"] and o["retainOnDelete"])] == [], component
+        assert recording.problems == (), component
+
+
+def _ids(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [id for key, child in value.items() for id in ([child] if key == "id" else _ids(child))]
+    if isinstance(value, list):
+        return [id for child in value for id in _ids(child)]
+    return []
