@@ -41,6 +41,7 @@ attribute called `ttl` that kept its name would make Cosmos delete the document.
 MINE = "$"
 
 _SAFE_INTEGER = 2**53 - 1
+_TEXT = frozenset({str})
 _SETS = {"SS": "$ss", "NS": "$ns", "BS": "$bs"}
 _TAGS = {"$n": "N", "$b": "B", "$ss": "SS", "$ns": "NS", "$bs": "BS"}
 
@@ -128,12 +129,14 @@ def number(text: str) -> Any:
     if text.isdecimal() and len(text) < 16 and text.isascii() and (text[0] != "0" or len(text) == 1):
         return int(text)  # the common case, cheaper than asking whether str() gives it back
     try:
-        if "." in text:
+        if len(text) > 25:  # longer than the text of any double
+            pass
+        elif "." in text:
             # repr is the shortest text that gives this double, so equal means that nothing was lost. A whole
             # one (2.0) is not kept: it may come back as 2.
             if repr(real := float(text)) == text and "e" not in text and not text.endswith(".0"):
                 return real
-        elif len(text) < 18 and str(whole := int(text)) == text and -_SAFE_INTEGER <= whole <= _SAFE_INTEGER:
+        elif str(whole := int(text)) == text and -_SAFE_INTEGER <= whole <= _SAFE_INTEGER:
             return whole
     except ValueError:  # no number at all (NaN, 1_0): kept as it is, for DynamoDB to judge
         pass
@@ -181,7 +184,7 @@ def _plain(typed: Typed) -> Any:
         if raw.__class__ is str:
             return {"$b": raw}
     elif tag in _SETS:
-        if raw.__class__ is list and all(member.__class__ is str for member in raw):
+        if raw.__class__ is list and _TEXT.issuperset(map(type, raw)):
             return {_SETS[tag]: raw}
     else:
         raise ValueError(f"unknown type {tag!r}")
