@@ -58,6 +58,8 @@ LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _host = _match(rf"({LABEL}\.)+{LABEL}", "a host name such as lb.primary.example")
 _label = _match(LABEL, "one DNS label such as api")
 _path = _match(r"/[A-Za-z0-9._~/-]*", "a path that begins with /")
+_bucket = _match(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "an S3 bucket's name")
+_attribute = _match(r"[A-Za-z0-9_]{1,255}", "a key attribute's name: letters, digits and _")
 _cosmos = _match(r"[^/\\#?]{0,254}[^/\\#? ]", "a Cosmos DB name without / \\ # ?")
 
 
@@ -178,6 +180,14 @@ FIELDS: dict[str, Field] = {
     "gates.drainTimeout": Field(int, 1800, _between(1, 86400, "seconds")),
     "gates.quiet": Field(int, 120, _between(1, 3600, "seconds")),
     "gates.consecutive": Field(int, 5, _between(1, 100, "answers")),
+    "source.region": Field(str, "us-east-1", _match(r"[a-z]{2}(-[a-z]+)+-[0-9]", "an AWS region such as us-east-1")),
+    "source.siteBucket": Field(str, "demay-site", _bucket),
+    "source.uploadsBucket": Field(str, "demay-uploads", _bucket),
+    "source.exportBucket": Field(str, "demay-dr-exports", _bucket),
+    "source.table": Field(str, "demay-images", _match(r"[A-Za-z0-9_.-]{3,255}", "a DynamoDB table's name")),
+    "source.queue": Field(str, "demay-dr-uploads", _match(r"[A-Za-z0-9_-]{1,80}", "an SQS queue's name")),
+    "source.partitionKey": Field(str, "imageId", _attribute),
+    "source.sortKey": Field(str, "chunkIndex", _attribute),
     "tags": Field(dict, {}, _tags),
 }  # fmt: skip
 

@@ -134,6 +134,20 @@ class Gates:
 
 
 @dataclass(frozen=True)
+class Source:
+    """The primary's data, by its names in AWS: what the sync reads and, in reverse, writes."""
+
+    region: str
+    site_bucket: str
+    uploads_bucket: str
+    export_bucket: str
+    table: str
+    queue: str
+    partition_key: str
+    sort_key: str
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of a stack's settings. Cannot be built from invalid input."""
 
@@ -147,6 +161,7 @@ class Settings:
     database: Database
     gateway: Gateway
     gates: Gates
+    source: Source
     tags: tuple[tuple[str, str], ...]
     package_hash: str
 
@@ -255,6 +270,10 @@ def build(v: Mapping[str, Any]) -> Settings:
         gates=Gates(
             v["gates.healthTimeout"], v["gates.returnTimeout"], v["gates.drainTimeout"], v["gates.quiet"],
             v["gates.consecutive"],
+        ),
+        source=Source(
+            v["source.region"], v["source.siteBucket"], v["source.uploadsBucket"], v["source.exportBucket"],
+            v["source.table"], v["source.queue"], v["source.partitionKey"], v["source.sortKey"],
         ),
         tags=tuple(sorted(v["tags"].items())),
         package_hash=package_hash(CONVERTER),

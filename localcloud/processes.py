@@ -34,10 +34,12 @@ async def spawn(
     log: Path | None = None,
     env: Mapping[str, str] | None = None,
     pipe: bool = False,
+    pass_fds: Sequence[int] = (),
 ) -> asyncio.subprocess.Process:
     """Start a child on a leash, in the server's own process group.
 
     log: file that takes its output (appended); None throws it away. pipe: stdout is a pipe to read from.
+    pass_fds: descriptors that the child inherits under the same numbers.
     stdin is a pipe that closes with the server, which is how children notice its end where prctl is missing.
     """
     sink = log.open("ab") if log else None
@@ -49,6 +51,7 @@ async def spawn(
             stderr=sink or asyncio.subprocess.DEVNULL,
             env=dict(env) if env is not None else None,
             preexec_fn=_leash(),
+            pass_fds=pass_fds,
         )
     finally:
         if sink:

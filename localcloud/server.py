@@ -24,6 +24,7 @@ from typing import Any
 from aiohttp import web
 
 from clouds.endpoints import LOCAL_SUBSCRIPTION
+from clouds.sync.names import source_names
 from localcloud import processes
 from localcloud.arm.defaults.common import Context, DataPlane
 from localcloud.arm.door import Door
@@ -31,6 +32,7 @@ from localcloud.arm.service import Service
 from localcloud.arm.special import SPECIAL
 from localcloud.arm.store import Store
 from localcloud.arm.throughput import Limit
+from localcloud.aws import Aws
 from localcloud.bus import Bus, ResourceChanged
 from localcloud.control import Control
 from localcloud.dns.names import Names
@@ -43,6 +45,8 @@ from localcloud.effects.reports import handlers
 from localcloud.effects.roles import Roles
 from localcloud.effects.scale_sets import ScaleSets
 from localcloud.primary import Primary
+from recovery.errors import BadInput
+from recovery.sync.source import Source
 
 LOCAL_TENANT = "00000000-0000-4000-8000-000000000002"
 RESOLVERS = ("Google", "Cloudflare", "OpenDNS")
@@ -50,6 +54,14 @@ RESOLVERS = ("Google", "Cloudflare", "OpenDNS")
 
 def _present(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
+
+
+def _source() -> Source:
+    """The primary's names as the project in this folder sets them; the defaults where there is none."""
+    try:
+        return source_names(Path.cwd(), "standby")
+    except BadInput:
+        return Source()
 
 
 class LocalServer:
@@ -79,6 +91,7 @@ class LocalServer:
         self.authority = DnsServer(self._authoritative)
         self.resolvers: list[CachingResolver] = []
         self.data: DataPlane | None = None
+        self.aws = None if bare else Aws(state, _source())
         self.runner: web.AppRunner | None = None
         self.url = ""
         self.provider: asyncio.subprocess.Process | None = None
@@ -107,6 +120,8 @@ class LocalServer:
         self._controls()
         self._write("endpoints.json", json.dumps(self.endpoints(), indent=1))
         starting: list[Awaitable[None]] = []
+        if self.aws is not None:
+            starting.append(self.aws.start())
         if not self.bare and _present("localcloud.data"):
             starting.append(self._start_data())
         if not self.bare and _present("localcloud.provider.__main__"):
@@ -183,6 +198,7 @@ class LocalServer:
             "control_url": f"{self.url}/_local",
             "storage_key": self.keys["storage"],
             "cosmos_key": self.keys["cosmos"],
+            "aws_url": self.aws.url if self.aws else None,
         }
 
     def environment(self) -> str:
@@ -267,6 +283,8 @@ class LocalServer:
         if self.provider is not None:
             await processes.end(self.provider, 1.0)
         await asyncio.gather(self.scale_sets.stop(), self.gateways.stop())
+        if self.aws is not None:
+            await self.aws.stop()
         if self.data is not None:
             await self.data.stop()
         if self.runner is not None:

@@ -37,6 +37,7 @@ class Storage(pulumi.ComponentResource):
             index_document="index.html", error404_document="404.html", opts=kept(self),
         )  # fmt: skip
         self._container(self.uploads, "uploads")
+        self._container(self.uploads, "staging")  # exports of the primary's table, on their way to Cosmos DB
         self.dead_letters = self._container(self.uploads, "deadletter")
         self.deployments = self._container(self.uploads, "deployments")
         self.journal_container = self._container(self.journal, "journal")
