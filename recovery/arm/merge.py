@@ -32,19 +32,36 @@ def merge(live: Mapping[str, Json], want: Mapping[str, Json]) -> dict[str, Json]
     Redacted secrets are left as they are (a value that was never known cannot be sent).
     """
     base = {k: v for k, v in live.items() if fold(str(k)) not in _TOP_ONLY}
-    return cast(dict[str, Json], _strip(_merge(base, want)))
+    own = f"{str(live.get('id') or '').lower()}/"
+    return cast(dict[str, Json], _strip(_merge(base, want, own)))
 
 
-def _merge(have: Json, want: Json) -> Json:
+def _back_reference(value: Json, own: str) -> bool:
+    """Does the service say here which of the resource's own parts point at this one? (A listener's rules.)
+
+    Such lists are read-only everywhere in Microsoft.Network, and grow stale when they are sent back.
+    """
+    return (
+        own != "/"
+        and isinstance(value, list)
+        and bool(value)
+        and all(
+            isinstance(v, Mapping) and set(v) == {"id"} and str(v["id"]).lower().startswith(own)
+            for v in value
+        )
+    )
+
+
+def _merge(have: Json, want: Json, own: str) -> Json:
     if isinstance(want, Mapping):
-        return _objects(have if isinstance(have, Mapping) else {}, want)
+        return _objects(have if isinstance(have, Mapping) else {}, want, own)
     if isinstance(want, list):
         if isinstance(have, Mapping) and all(isinstance(item, str) for item in want):
             # identity.userAssignedIdentities: declared as a list of ids, kept by ARM as a map.
             return {id: {} for id in want}
         live = have if isinstance(have, list) else []
         matched = lists.match(want, live, _distance)
-        return [_merge(pair.have if pair.found else None, pair.want) for pair in matched.pairs]
+        return [_merge(pair.have if pair.found else None, pair.want, own) for pair in matched.pairs]
     return have if want == REDACTED else want
 
 
@@ -52,8 +69,9 @@ def _distance(want: Json, have: Json) -> int:
     return len(compare({"x": want}, {"x": have}))
 
 
-def _objects(have: Mapping[str, Json], want: Mapping[str, Json]) -> dict[str, Json]:
-    merged = dict(have)
+def _objects(have: Mapping[str, Json], want: Mapping[str, Json], own: str) -> dict[str, Json]:
+    declared = {fold(str(k)) for k in want}
+    merged = {k: v for k, v in have.items() if fold(str(k)) in declared or not _back_reference(v, own)}
     names = {fold(str(k)): k for k in have}
     inner = have.get("properties")
     inner_names = {fold(str(k)): k for k in inner} if isinstance(inner, Mapping) else {}
@@ -63,13 +81,13 @@ def _objects(have: Mapping[str, Json], want: Mapping[str, Json]) -> dict[str, Js
             continue
         if folded in names:
             name = names[folded]
-            merged[name] = _merge(have[name], value)
+            merged[name] = _merge(have[name], value, own)
         elif folded in inner_names and isinstance(inner, Mapping):
             # Declared flat, kept by ARM one level lower.
             name = inner_names[folded]
-            merged["properties"] = {**merged["properties"], name: _merge(inner[name], value)}
+            merged["properties"] = {**merged["properties"], name: _merge(inner[name], value, own)}
         else:
-            merged[str(key)] = _merge(None, value)
+            merged[str(key)] = _merge(None, value, own)
     return merged
 
 
