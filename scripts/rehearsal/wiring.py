@@ -7,7 +7,9 @@ import io
 import json
 import os
 import platform
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
@@ -64,10 +66,10 @@ class _Aside(io.TextIOBase):
 class LocalWorld:
     """The world of scripts.rehearsal.world, on a local cloud that is up and whose environment is in force."""
 
-    def __init__(self, engine: str, show: Show) -> None:
+    def __init__(self, engine: str, show: Show, root: Path) -> None:
         self.engine_name = engine
         self.show = show
-        self.root = project_root()
+        self.root = root
         self.endpoints = load()
         self.arm = Arm(self.endpoints)
 
@@ -238,6 +240,25 @@ def _number(read: Callable[[], Mapping[str, Json]], *path: str) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
+PULUMIS_OWN = ("encryptionsalt:", "secretsprovider:", "encryptedkey:")
+"""Lines of a stack file that belong to one backend and one passphrase."""
+
+
+def _own_copy(root: Path, copy: Path) -> Path:
+    """The program in a folder of its own: `pulumi stack init` writes into the stack file, and a person's stays as it is."""
+    copy.mkdir()
+    for file in root.glob("Pulumi*.yaml"):
+        lines = file.read_text().splitlines(keepends=True)
+        (copy / file.name).write_text("".join(line for line in lines if not line.startswith(PULUMIS_OWN)))
+    shutil.copy(root / "__main__.py", copy)
+    shutil.copytree(root / "components", copy / "components", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("clouds", "recovery"):
+        (copy / name).symlink_to(root / name, target_is_directory=True)
+    # Pulumi.yaml names .venv; the environment that runs this is the one that has everything.
+    (copy / ".venv").symlink_to(sys.prefix, target_is_directory=True)
+    return copy
+
+
 def _share_cache(root: Path, home: Path) -> None:
     """The desired state is cached by content alone and holds no live value: one cache serves every rehearsal."""
     shared = Path(os.environ.get("DR_HOME") or root / ".dr") / "cache"
@@ -256,7 +277,7 @@ def open_world(engine: str, state: Path, scale: float, record: Recorder) -> Iter
         _share_cache(project_root(), Path(cloud.environment["DR_HOME"]))
         os.environ.update(cloud.environment)
         record.gate_log = Path(os.environ["DR_GATE_LOG"])
-        world = LocalWorld(engine, record.show)
+        world = LocalWorld(engine, record.show, _own_copy(project_root(), state / "project"))
         record.show.say(f"the local cloud is up after {record.clock():.1f} s")
         try:
             yield world
