@@ -135,6 +135,8 @@ def watch(
         program()
 
     async def run() -> None:
+        # A guard that stops ends every output that waits for it; the first is raised, the others are no news.
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         settings.set_root_resource(None)  # type: ignore[arg-type]  # forgets the root of an earlier run
         pulumi.runtime.set_all_config(dict(config), secrets)
         mocks.set_mocks(
