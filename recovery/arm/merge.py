@@ -52,6 +52,13 @@ def _back_reference(value: Json, own: str) -> bool:
     )
 
 
+def _undeclared(value: Json, own: str) -> Json:
+    """What is sent back of an object that nobody declared. Lists stay whole: they may be somebody's own parts."""
+    if not isinstance(value, Mapping):
+        return value
+    return {k: _undeclared(v, own) for k, v in value.items() if not _back_reference(v, own)}
+
+
 def _merge(have: Json, want: Json, own: str) -> Json:
     if isinstance(want, Mapping):
         return _objects(have if isinstance(have, Mapping) else {}, want, own)
@@ -71,7 +78,8 @@ def _distance(want: Json, have: Json) -> int:
 
 def _objects(have: Mapping[str, Json], want: Mapping[str, Json], own: str) -> dict[str, Json]:
     declared = {fold(str(k)) for k in want}
-    merged = {k: v for k, v in have.items() if fold(str(k)) in declared or not _back_reference(v, own)}
+    merged = {k: v if fold(str(k)) in declared else _undeclared(v, own) for k, v in have.items()
+              if fold(str(k)) in declared or not _back_reference(v, own)}  # fmt: skip
     names = {fold(str(k)): k for k in have}
     inner = have.get("properties")
     inner_names = {fold(str(k)): k for k in inner} if isinstance(inner, Mapping) else {}

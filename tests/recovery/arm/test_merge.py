@@ -85,6 +85,8 @@ def test_back_references_to_own_parts_are_not_sent_unless_they_are_declared() ->
         "properties": {"httpListeners": [{"name": "api", "properties": {"protocol": "Http"}}]}
     }
     assert merge(live, want)["properties"]["httpListeners"][0]["properties"] == {"protocol": "Http"}
+    bare: dict[str, Any] = {"properties": {"httpListeners": [{"name": "api"}]}}
+    assert merge(live, bare)["properties"]["httpListeners"] == [{"name": "api", "properties": {}}]
     want["properties"]["httpListeners"][0]["properties"]["requestRoutingRules"] = rules
     assert merge(live, want)["properties"]["httpListeners"][0]["properties"]["requestRoutingRules"] == rules
 
