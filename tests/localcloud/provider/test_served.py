@@ -257,8 +257,12 @@ def test_the_mode_tag_is_merged_and_leaves_the_tags_of_others_alone(engine: Engi
     id_, _ = engine.create(token, inputs)
     body = engine.store.bodies[id_.lower()]
     assert body["properties"]["tags"] == {"cost": "me", "mode": "standby"}
-    engine.update(token, id_, {**inputs, "properties": {"tags": {"mode": "active"}}})
+    outputs = engine.update(token, id_, {**inputs, "properties": {"tags": {"mode": "active"}}})
     assert body["properties"]["tags"] == {"cost": "me", "mode": "active"}
+    body["properties"] = {"tags": {"cost": "me", "mode": "standby"}}  # the other stack switched
+    _, refreshed, _ = engine.read(token, id_, {**inputs, "properties": {"tags": {"mode": "active"}}}, outputs)
+    assert refreshed["properties"]["tags"]["mode"] == "standby"
+    body["properties"] = {"tags": {"cost": "me", "mode": "active"}}
     engine.delete(token, id_, {**inputs, "properties": {"tags": {"mode": "active"}}})
     assert body["properties"]["tags"] == {"cost": "me"}
 
