@@ -17,9 +17,9 @@ from xml.sax.saxutils import escape
 import aiohttp
 
 from clouds.objects.http import blocks, failure, session
-from clouds.objects.model import BLOCK, ChangedError, Guard, ObjectError, Source
+from clouds.objects.model import BLOCK, ChangedError, Guard, ObjectError, Source, check
 from recovery.sync.evidence import Fingerprint, hex_of_base64
-from recovery.sync.headers import SOURCE_ETAG, SOURCE_WRITTEN, Headers, from_azure, to_azure
+from recovery.sync.headers import SOURCE_ETAG, SOURCE_MD5, SOURCE_WRITTEN, Headers, from_azure, to_azure
 from recovery.sync.march import Entry
 
 API = "2024-11-04"
@@ -49,6 +49,17 @@ class BlobStore:
         except AzureError as exc:
             raise ObjectError("", f"{self.name} cannot be listed: {exc.message}", retry=True) from exc
 
+    async def look(self, key: str) -> Entry | None:
+        """Get Blob Properties."""
+        response = await self._request("HEAD", key, headers={})
+        if response.status == 404:
+            response.release()
+            return None
+        if response.status != 200:
+            raise await failure(key, "Get Blob Properties", response)
+        response.release()
+        return _looked(key, response)
+
     async def open(self, key: str, etag: str) -> Source:
         """GET with If-Match: a blob that changed since it was listed is not read."""
         response = await self._request("GET", key, headers={"If-Match": f'"{etag}"'} if etag else {})
@@ -64,6 +75,7 @@ class BlobStore:
         first = await anext(source.body, b"")
         whole = hashlib.md5(first, usedforsecurity=False)
         if source.size <= BLOCK:
+            check(source, whole.hexdigest())
             headers = {
                 "x-ms-blob-type": "BlockBlob", "Content-MD5": _b64(whole.digest()),
                 **_blob_headers(source, whole.digest()), **_condition(guard),
@@ -78,6 +90,7 @@ class BlobStore:
             await self._put(source.key, {"comp": "block", "blockid": ids[-1]}, data, {"Content-MD5": part})
             data = await anext(source.body, b"")
             whole.update(data)
+        check(source, whole.hexdigest())
         listed = "".join(f"<Latest>{escape(i)}</Latest>" for i in ids)
         body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'.encode()
         await self._put(
@@ -110,6 +123,7 @@ class BlobStore:
         """Close the pool."""
         if self._session is not None:
             await self._session.close()
+            self._session = None
 
     async def _put(self, key: str, query: dict[str, str], body: bytes, headers: dict[str, str]) -> None:
         response = await self._request("PUT", key, query=query, body=body, headers=headers)
@@ -149,11 +163,41 @@ class BlobStore:
 def _entry(item: Any) -> Entry:  # the SDK's BlobProperties has no static types
     meta = {k.lower(): v for k, v in (item.metadata or {}).items()}
     md5, written = item.content_settings.content_md5, meta.get(SOURCE_WRITTEN)
-    checksums = {"md5": bytes(md5).hex()} if md5 else {}
-    print_ = Fingerprint(
-        item.size, item.etag.strip('"'), checksums=checksums, source_etag=meta.get(SOURCE_ETAG, "")
+    return _of(
+        item.name,
+        item.size,
+        item.etag,
+        bytes(md5).hex() if md5 else "",
+        meta,
+        written,
+        item.last_modified.timestamp(),
     )
-    return Entry(item.name, print_, float(written) if written else item.last_modified.timestamp())
+
+
+def _looked(key: str, response: aiohttp.ClientResponse) -> Entry:
+    from email.utils import parsedate_to_datetime
+
+    got = response.headers
+    meta = {k[len(_META) :].lower(): v for k, v in got.items() if k.lower().startswith(_META)}
+    moment = parsedate_to_datetime(got["Last-Modified"]).timestamp()
+    md5 = hex_of_base64(got.get("Content-MD5", ""))
+    return _of(
+        key, int(got["Content-Length"]), got.get("ETag", ""), md5, meta, meta.get(SOURCE_WRITTEN), moment
+    )
+
+
+def _of(
+    key: str, size: int, etag: str, md5: str, meta: dict[str, str], written: str | None, moment: float
+) -> Entry:
+    """Our notes speak of the bytes that we wrote: where the service's hash says that others lie there, they are void."""
+    ours = not md5 or meta.get(SOURCE_MD5, md5) == md5
+    print_ = Fingerprint(
+        size,
+        etag.strip('"'),
+        checksums={"md5": md5} if md5 else {},
+        source_etag=meta.get(SOURCE_ETAG, "") if ours else "",
+    )
+    return Entry(key, print_, float(written) if written and ours else moment)
 
 
 def _source(key: str, response: aiohttp.ClientResponse) -> Source:
@@ -184,6 +228,8 @@ def _blob_headers(source: Source, md5: bytes | None) -> dict[str, str]:
         "x-ms-blob-content-md5": _b64(md5) if md5 else "",
     }  # fmt: skip
     notes = {SOURCE_ETAG: source.etag, SOURCE_WRITTEN: f"{source.written:.6f}"}
+    if md5:
+        notes[SOURCE_MD5] = md5.hex()
     meta = {f"{_META}{k}": v for k, v in {**to_azure(h), **notes}.items()}
     return {**{k: v for k, v in named.items() if v}, **meta}
 

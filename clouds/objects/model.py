@@ -48,6 +48,15 @@ class Guard:
     etag: str | None
 
 
+def check(source: Source, md5: str) -> None:
+    """Raise a retryable ObjectError when the source announced another MD5 than that of the bytes that came."""
+    announced = source.checksums.get("md5", md5)
+    if announced != md5:
+        raise ObjectError(
+            source.key, f"the bytes read have md5 {md5}, the source says {announced}", retry=True
+        )
+
+
 class Store(Protocol):
     """One bucket or container."""
 
@@ -57,12 +66,17 @@ class Store(Protocol):
         """All objects in code-point order of their keys, a page held at a time."""
         ...
 
+    async def look(self, key: str) -> Entry | None:
+        """One object as it is now, with all that is known of it (a listing knows less); None when there is none."""
+        ...
+
     async def open(self, key: str, etag: str) -> Source:
         """Open for reading exactly the version listed. Raises ChangedError when it is no longer that."""
         ...
 
     async def write(self, source: Source, guard: Guard) -> str:
         """Store the bytes whole or not at all, hash-checked by the server; returns the hex MD5 of what was sent.
+        Bytes whose MD5 is not the announced one (`Source.checksums`) are never stored.
 
         Raises ChangedError when the guard does not hold; ObjectError otherwise."""
         ...

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from clouds.objects.model import ChangedError, Guard, ObjectError, Store
+from recovery.sync.evidence import Proof, compare
 from recovery.sync.march import Entry, Line, Sign, Tally, march
 from recovery.sync.policies import MAX_DELETE_PERCENT, Act, Deletions, Policy, acts
 
@@ -20,17 +21,29 @@ BATCH = 500
 """Verdicts between two looks at the fence."""
 WORKERS = 32
 TRIES = 4
+PAUSE = 0.2
+"""Seconds before the second try; three times as long before each next."""
 
 
 @dataclass
 class Progress:
-    """What a progress bar and a run record show. bytes: of objects copied; seconds: of the whole run."""
+    """What a progress bar and a run record show. bytes: of objects copied; seconds: of the whole run.
+
+    overtaken: the target holds a later write. vanished: deleted in the source after it was listed (a later change,
+    for the next run). proven: the listings could not say that it is equal, a closer look could.
+    diverged: keys that the target alone has, written there while the source was live. conflicts: keys written on both
+    sides; the target's version was put aside before it was overwritten.
+    """
 
     tally: Tally = field(default_factory=Tally)
     copied: int = 0
     copied_bytes: int = 0
     deleted: int = 0
     overtaken: int = 0
+    vanished: int = 0
+    proven: int = 0
+    diverged: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     error_count: int = 0
     refused: str = ""
@@ -53,13 +66,28 @@ Fence = Callable[[], None]
 """Raises recovery.errors.Stopped when this process may no longer write."""
 
 
+Keep = Callable[[str, Entry], Awaitable[bool]]
+"""Puts aside what is about to be overwritten when that is a write of the target's own; True when it was one."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    source: Store
+    target: Store
+    policy: Policy
+    progress: Progress
+    keep: Keep | None
+
+
 async def move(
     source: Store, target: Store, policy: Policy, *,
-    fence: Fence, max_delete: int = MAX_DELETE_PERCENT, dry_run: bool = False, workers: int = WORKERS,
+    fence: Fence, keep: Keep | None = None, max_delete: int = MAX_DELETE_PERCENT, dry_run: bool = False, workers: int = WORKERS,
     only: Callable[[], tuple[Iterable[Entry], Iterable[Entry]]] | None = None,
     on_change: Callable[[Progress], None] = lambda _p: None, clock: Callable[[], float] = time.monotonic,
 ) -> Progress:  # fmt: skip
     """One run from source to target. `only` gives other listings than the whole (a change-driven run).
+
+    `keep` is shown each object that is about to be overwritten.
 
     Raises Stopped by the fence; every other trouble is counted in the Progress, and a run with any is not complete.
     """
@@ -67,11 +95,12 @@ async def move(
     deletions = Deletions(max_delete)
     left, right = only() if only else (source.listing(), target.listing())
     verdicts = acts(march(left, right), policy, progress.tally, deletions)
+    run = _Run(source, target, policy, progress, keep)
     try:
         async for batch in _batches(verdicts):
             if not dry_run:
                 fence()
-            await _batch(batch, source, target, progress, dry_run=dry_run, workers=workers)
+            await _batch(batch, run, dry_run=dry_run, workers=workers)
             progress.seconds = clock() - started
             on_change(progress)
     except ObjectError as exc:  # a listing that cannot be read: the rest was not judged
@@ -101,8 +130,7 @@ async def _delete(
     async def one(key: str) -> None:
         async with gate:
             if key in etags:
-                await _tried(progress, key, lambda: target.delete(key, etags[key]))
-                progress.deleted += 1
+                progress.deleted += await _tried(progress, key, lambda: target.delete(key, etags[key]))
 
     listed = list(keys)
     for start in range(0, len(listed), BATCH):
@@ -110,67 +138,77 @@ async def _delete(
         await asyncio.gather(*(one(k) for k in listed[start : start + BATCH]))
 
 
-async def _batch(
-    batch: list[tuple[Act, Line]],
-    source: Store,
-    target: Store,
-    progress: Progress,
-    *,
-    dry_run: bool,
-    workers: int,
-) -> None:
+async def _batch(batch: list[tuple[Act, Line]], run: _Run, *, dry_run: bool, workers: int) -> None:
     queue: Iterator[tuple[Act, Line]] = iter(batch)
+    progress = run.progress
 
     async def worker() -> None:
         for act, line in queue:  # one iterator shared by all workers: each takes the next
             if act is Act.REPORT:
                 if line.sign is Sign.ERROR:
                     progress.error(str(line))
+                elif line.sign is Sign.EXTRA:
+                    progress.diverged.append(line.key)
                 else:
                     progress.overtaken += 1
             elif act is Act.COPY and dry_run:
                 progress.would.append(str(line))
             elif act is Act.COPY:
-                await _copy(line, source, target, progress)
+                await _copy(line, run)
 
     await asyncio.gather(*(worker() for _ in range(workers)))
 
 
-async def _copy(line: Line, source: Store, target: Store, progress: Progress) -> None:
-    entry = line.source
-    assert entry is not None  # noqa: S101 - for mypy: only `+` and `*` are copied
-    guard = Guard(line.target.print.etag if line.target else None)
+async def _copy(line: Line, run: _Run) -> None:
+    """Copy one object, judged anew each time that either side turns out not to be what was listed."""
+    source, target, progress = run.source, run.target, run.progress
+    now, there = line.source, line.target
+    assert now is not None  # noqa: S101 - for mypy: only `+` and `*` are copied
+    key = now.key
+    closer = there is not None and (line.proof is Proof.UNPROVEN or run.keep is not None)
 
     async def once() -> None:
-        opened = await source.open(entry.key, entry.print.etag)
-        md5 = await target.write(opened, guard)
-        _prove(entry, opened.checksums.get("md5", ""), md5)
+        nonlocal now, there, closer
+        if closer:
+            now, there = await source.look(key), await target.look(key)
+            if now is None:
+                progress.vanished += 1
+                return
+            if there is not None and compare(now.print, there.print).proof is Proof.EQUAL:
+                progress.proven += 1
+                return
+            if run.policy.late(Line(Sign.CHANGED, key, now, there)):
+                progress.overtaken += 1
+                return
+            if there is not None and run.keep is not None and await run.keep(key, there):
+                progress.conflicts.append(key)
+            closer = False
+        assert now is not None  # noqa: S101 - as above
+        try:
+            opened = await source.open(key, now.print.etag)
+            await target.write(opened, Guard(there.print.etag if there else None))
+        except ChangedError as exc:
+            closer = True
+            raise ObjectError(key, exc.reason, retry=True, status=412) from exc
         progress.copied += 1
         progress.copied_bytes += opened.size
 
-    await _tried(progress, entry.key, once)
+    await _tried(progress, key, once)
 
 
-def _prove(entry: Entry, announced: str, sent: str) -> None:
-    known = announced or entry.print.checksums.get("md5", "")
-    if known and known != sent:
-        raise ObjectError(entry.key, f"the bytes read have md5 {sent}, the source says {known}", retry=True)
-
-
-async def _tried(progress: Progress, key: str, once: Callable[[], object]) -> None:
-    """Try what may succeed when tried again, with growing pauses; count what did not."""
+async def _tried(progress: Progress, key: str, once: Callable[[], Awaitable[None]]) -> bool:
+    """Try what may succeed when tried again, with growing pauses; count what did not. True when it was done."""
     for attempt in range(1, TRIES + 1):
         try:
-            await once()  # type: ignore[misc]
-            return
-        except ChangedError as exc:
-            progress.error(str(exc))
-            return
+            await once()
         except ObjectError as exc:
             if not exc.retry or attempt == TRIES:
                 progress.error(str(exc))
-                return
-            await asyncio.sleep(0.2 * 3 ** (attempt - 1))
+                return False
+            await asyncio.sleep(PAUSE * 3 ** (attempt - 1))
+        else:
+            return True
+    return False
 
 
 async def _batches(verdicts: Iterable[tuple[Act, Line]]) -> AsyncIterator[list[tuple[Act, Line]]]:

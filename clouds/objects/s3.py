@@ -9,19 +9,33 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
 
 from clouds.objects.http import blocks, failure, session
-from clouds.objects.model import BLOCK, ChangedError, Guard, ObjectError, Source
+from clouds.objects.model import BLOCK, ChangedError, Guard, ObjectError, Source, check
 from recovery.sync.evidence import Fingerprint, hex_of_base64
-from recovery.sync.headers import SOURCE_ETAG, SOURCE_MD5, SOURCE_WRITTEN, Headers
+from recovery.sync.headers import SOURCE_ETAG, SOURCE_MD5, SOURCE_WRITTEN, Headers, azure_value
 from recovery.sync.march import Entry
 
 URL_SECONDS = 900
 _PREFIX = "x-amz-meta-"
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_AGAIN = frozenset(
+    {
+        "BadDigest",
+        "InternalError",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "ThrottlingException",
+        "500",
+        "503",
+    }
+)
 
 
 class S3Store:
@@ -30,6 +44,7 @@ class S3Store:
     def __init__(self, client: Any, bucket: str, *, connections: int = 32) -> None:
         self.name = f"s3://{bucket}"
         self._client, self._bucket = client, bucket
+        self.bucket = bucket
         self._session: aiohttp.ClientSession | None = None
         self._connections = connections
 
@@ -45,6 +60,29 @@ class S3Store:
                     yield Entry(item["Key"], print_, item["LastModified"].timestamp())
         except (BotoCoreError, ClientError) as exc:
             raise ObjectError("", f"{self.name} cannot be listed: {exc}", retry=True) from exc
+
+    async def look(self, key: str) -> Entry | None:
+        """HeadObject: the notes of our copies, and whether the ETag is an MD5."""
+        try:
+            response = await self._http().head(self.presign(key, "head_object"))
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            raise ObjectError(key, f"S3 HEAD: {type(exc).__name__}", retry=True) from exc
+        if response.status == 404:
+            response.release()
+            return None
+        if response.status != 200:
+            raise await failure(key, "S3 HEAD", response)
+        response.release()
+        seen = _source(key, response)
+        raw = {k.lower(): v for k, v in response.headers.items()}
+        md5 = raw.get(_PREFIX + SOURCE_MD5) or seen.checksums.get("md5", "")
+        print_ = Fingerprint(
+            seen.size,
+            seen.etag,
+            checksums={"md5": md5} if md5 else {},
+            source_etag=raw.get(_PREFIX + SOURCE_ETAG, ""),
+        )
+        return Entry(key, print_, seen.written)
 
     def presign(self, key: str, method: str = "get_object", **params: Any) -> str:
         """A URL that is good for this one request, for 15 minutes at most."""
@@ -76,12 +114,20 @@ class S3Store:
 
     async def delete(self, key: str, etag: str) -> None:
         """DeleteObject with If-Match on the listed version."""
-        await asyncio.to_thread(self._client.delete_object, Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"')
+        await self._call(key, self._client.delete_object, Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"')
+
+    async def put_aside(self, key: str, etag: str, bucket: str, place: str) -> None:
+        """Copy one version within S3 (at most 5 GB: CopyObject); the bytes do not pass through here."""
+        await self._call(
+            key, self._client.copy_object, Bucket=bucket, Key=place, CopySourceIfMatch=f'"{etag}"',
+            CopySource={"Bucket": self._bucket, "Key": key},
+        )  # fmt: skip
 
     async def close(self) -> None:
         """Close the pool."""
         if self._session is not None:
             await self._session.close()
+            self._session = None
 
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -90,6 +136,7 @@ class S3Store:
 
     async def _put(self, source: Source, data: bytes, guard: Guard) -> str:
         md5 = hashlib.md5(data, usedforsecurity=False)
+        check(source, md5.hexdigest())
         params = {
             **_params(source),
             "ContentMD5": base64.b64encode(md5.digest()).decode(),
@@ -104,7 +151,10 @@ class S3Store:
     async def _multipart(self, source: Source, first: bytes, guard: Guard) -> str:
         whole = hashlib.md5(usedforsecurity=False)
         place = {"Bucket": self._bucket, "Key": source.key}
-        begun = await self._call(source.key, self._client.create_multipart_upload, **place, **_params(source))
+        params = _params(source)
+        if "md5" in source.checksums:  # checked before the upload is completed
+            params["Metadata"][SOURCE_MD5] = source.checksums["md5"]
+        begun = await self._call(source.key, self._client.create_multipart_upload, **place, **params)
         upload, parts = begun["UploadId"], []
         try:
             data, number = first, 1
@@ -117,6 +167,7 @@ class S3Store:
                 )  # fmt: skip
                 parts.append({"ETag": done["ETag"], "PartNumber": number})
                 data, number = await anext(source.body, b""), number + 1
+            check(source, whole.hexdigest())
             await self._call(
                 source.key, self._client.complete_multipart_upload, **place,
                 UploadId=upload, MultipartUpload={"Parts": parts}, **_condition(guard),
@@ -136,10 +187,13 @@ class S3Store:
         except ClientError as exc:
             status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             code = exc.response.get("Error", {}).get("Code", "")
-            if status in (409, 412):
+            if status == 412 or code in ("ConditionalRequestConflict", "NoSuchKey"):
                 raise ChangedError(key, "the target changed after it was listed") from exc
             raise ObjectError(
-                key, f"S3 {status} {code}", retry=status in (429, 500, 503), status=status
+                key,
+                f"S3 {status} {code}",
+                retry=status in (400, 429, 500, 503) and code in _AGAIN,
+                status=status,
             ) from exc
         except BotoCoreError as exc:
             raise ObjectError(key, f"S3: {type(exc).__name__}", retry=True) from exc
@@ -159,10 +213,19 @@ def _source(key: str, response: aiohttp.ClientResponse) -> Source:
     )  # fmt: skip
     written = float(raw.get(SOURCE_WRITTEN) or parsedate_to_datetime(got["Last-Modified"]).timestamp())
     etag = got.get("ETag", "").strip('"')
-    sha256 = hex_of_base64(got.get("x-amz-checksum-sha256", ""))
-    return Source(
-        key, size, etag, written, headers, blocks(response, key, size), {"sha256": sha256} if sha256 else {}
+    sha256 = (
+        hex_of_base64(got.get("x-amz-checksum-sha256", ""))
+        if got.get("x-amz-checksum-type") != "COMPOSITE"
+        else ""
     )
+    known = {"sha256": sha256} if sha256 else {}
+    keyed = "x-amz-server-side-encryption-customer-algorithm" in got
+    kms = got.get("x-amz-server-side-encryption", "").startswith("aws:kms")
+    if (
+        _MD5.fullmatch(etag) and not keyed and not kms
+    ):  # the response says what the listing does not (see evidence.py)
+        known["md5"] = etag
+    return Source(key, size, etag, written, headers, blocks(response, key, size), known)
 
 
 def _params(source: Source) -> dict[str, Any]:
@@ -172,7 +235,7 @@ def _params(source: Source) -> dict[str, Any]:
         "ContentLanguage": h.content_language, "ContentDisposition": h.content_disposition,
     }  # fmt: skip
     ours = {SOURCE_ETAG: source.etag, SOURCE_WRITTEN: f"{source.written:.6f}"}
-    return {**{k: v for k, v in named.items() if v}, "Metadata": {**h.metadata, **ours}}
+    return {**{k: v for k, v in named.items() if v}, "Metadata": {**{k: azure_value(v) for k, v in h.metadata.items()}, **ours}}
 
 
 def _condition(guard: Guard) -> dict[str, str]:

@@ -80,6 +80,9 @@ def compare(source: Fingerprint, target: Fingerprint) -> Evidence:
         if _bare(target.source_etag) == _bare(source.etag):
             return Evidence(Proof.EQUAL, "the source still has the ETag that the proven copy was made from")
         return Evidence(Proof.UNPROVEN, "the source was written again since the copy was made")
+    if source.source_etag and target.etag and _bare(source.source_etag) == _bare(target.etag):
+        # The way back: what lies in the source is itself the proven copy of what still lies in the target.
+        return Evidence(Proof.EQUAL, "the target still has the ETag that the source was copied from")
     if "-" in _bare(source.etag):
         return Evidence(Proof.UNPROVEN, "a multipart ETag is no hash of the bytes")
     return Evidence(Proof.UNPROVEN, "no hash that both sides know")

@@ -7,6 +7,7 @@
 | B | ``*`` + URL-safe Base64 without padding |
 | both keys | joined by ``:`` |
 | more than 1023 bytes | ``~h`` + the SHA-256 of the above in hex |
+| `Keys.chunks`: S partition, whole N sort from 0 | the converter's own (`recovery.chunks.chunk_id`): 40 hex digits, ``-``, the index |
 
 So chunk 0 of image ``cat-7.jpg`` is ``cat-7.jpg:=0``. Whoever writes a document in Azure gives it this id too,
 else the next sync would add a second document for the same key. ASCII alone, because the service's own
@@ -22,19 +23,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from recovery.chunks import chunk_id
+
 MAX_ID_BYTES = 1023
 _KEEP = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 _BYTES = {byte: f"~{byte:02X}" for byte in range(256) if byte not in _KEEP}
 _TILDE = frozenset(b"~")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,20}")
 _DECIMAL = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,6}))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The table's key attributes; sort None for a table without one. image-app: ``Keys("imageId", "chunkIndex")``."""
+    """The table's key attributes; sort None for a table without one. image-app: ``Keys("imageId", "chunkIndex")``.
+
+    chunks: ids are those that the converter in Azure gives, so that an image converted there again replaces the
+    chunks that were brought from AWS instead of standing beside them. No such id has a ``:``, so it is never another's.
+    """
 
     partition: str
     sort: str | None = None
+    chunks: bool = False
 
 
 def document_id(item: Mapping[str, Mapping[str, Any]], keys: Keys) -> str:
@@ -42,7 +51,10 @@ def document_id(item: Mapping[str, Mapping[str, Any]], keys: Keys) -> str:
     if keys.sort is None:
         whole = part(item[keys.partition])
     else:
-        whole = f"{part(item[keys.partition])}:{part(item[keys.sort])}"
+        image, index = item[keys.partition], item[keys.sort]
+        if keys.chunks and "S" in image and _INDEX.fullmatch(whole := shortest(index.get("N", ""))):
+            return chunk_id(image["S"], int(whole))
+        whole = f"{part(image)}:{part(index)}"
     if len(whole) > MAX_ID_BYTES:
         return "~h" + hashlib.sha256(whole.encode()).hexdigest()
     return whole

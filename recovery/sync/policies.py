@@ -43,11 +43,38 @@ class Policy:
             case Sign.ADDED:
                 return Act.COPY
             case Sign.CHANGED:
-                return Act.REPORT if not self.replace or overtaken(line) else Act.COPY
+                return Act.REPORT if not self.replace or self.late(line) else Act.COPY
             case Sign.EXTRA:
                 return Act.DELETE if self.delete else Act.KEEP
             case Sign.ERROR:
                 return Act.REPORT
+
+    def late(self, line: Line) -> bool:
+        """Is this a late run, whose source is older than what the target has already?"""
+        return overtaken(line)
+
+
+@dataclass(frozen=True)
+class Returning(Policy):
+    """The way back (BACK-2): the source was live since the cutover, so it wins, and nothing that the target accepted
+    after the cutover is deleted: it is a divergence, reported. cutover: epoch seconds. The target's times are its own
+    clock's for every write, our copies among them, so they do not say which write is newer."""
+
+    cutover: float = 0.0
+
+    def act(self, line: Line) -> Act:
+        """As every policy, but for what is in the target alone."""
+        if line.sign is Sign.EXTRA and self.diverged(line):
+            return Act.REPORT
+        return super().act(line)
+
+    def late(self, line: Line) -> bool:
+        """Never: see above."""
+        return False
+
+    def diverged(self, line: Line) -> bool:
+        """Was this key written in the target since the cutover?"""
+        return line.target is not None and (line.target.written is None or line.target.written > self.cutover)
 
 
 SITE = Policy("replace changed, delete obsolete", replace=True, delete=True)  # SYNC-1
