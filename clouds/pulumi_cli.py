@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from recovery.errors import BadInput, DrError, Failed, Stopped, Unobserved
 from recovery.model import Json
@@ -114,35 +115,21 @@ class PulumiCli:
         assert process.stdout is not None  # noqa: S101 - a pipe, above
         assert process.stderr is not None  # noqa: S101 - a pipe, above
         side = [threading.Thread(target=lambda p: errors.extend(p), args=(process.stderr,), daemon=True)]
+        side.append(threading.Thread(target=_bury, args=(process,), daemon=True))
         if stdin is not None:
             side.append(threading.Thread(target=_feed, args=(process, stdin), daemon=True))
         for thread in side:
             thread.start()
-        interrupted = False
-        lines = iter(process.stdout.readline, "")
-        while True:
-            try:
-                for line in lines:
-                    on_line(line)
-                process.wait()
-                break
-            except KeyboardInterrupt:
-                process.send_signal(signal.SIGINT)
-                interrupted = True
-            except BaseException:  # the caller's own error: the engine must not run on unwatched
-                process.send_signal(signal.SIGINT)
-                process.stdout.read()  # drained, or it could not end
-                process.wait()
-                raise
-        for thread in side:
-            thread.join()
-        process.stdout.close()
-        process.stderr.close()
+        try:
+            interrupted = _watch(process, process.stdout, on_line)
+        finally:
+            for thread in side:
+                thread.join()
+            process.stdout.close()
+            process.stderr.close()
         if interrupted:
             raise KeyboardInterrupt
         if process.returncode < 0:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # what it left behind: language host, providers
             raise Killed(
                 f"the Pulumi CLI was killed (signal {-process.returncode}) during `pulumi {args[0]}`",
                 "what it was doing may be half done, and its lock is still on the stack",
@@ -164,13 +151,38 @@ class PulumiCli:
         return out
 
 
+def _watch(process: subprocess.Popen[str], stdout: IO[str], on_line: Callable[[str], None]) -> bool:
+    """Hand over each line until the child has ended; was Ctrl-C pressed meanwhile?"""
+    interrupted = False
+    while True:
+        try:
+            for line in iter(stdout.readline, ""):
+                on_line(line)
+            process.wait()
+            return interrupted
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            interrupted = True
+        except BaseException:  # the watcher's own error: the engine must not run on unwatched
+            process.send_signal(signal.SIGINT)
+            stdout.read()  # drained, or it could not end
+            process.wait()
+            raise
+
+
 def _feed(process: subprocess.Popen[str], text: str) -> None:
     assert process.stdin is not None  # noqa: S101 - a pipe was asked for
-    try:
+    with contextlib.suppress(BrokenPipeError):  # it ended without reading; its exit code says why
         process.stdin.write(text)
+    with contextlib.suppress(BrokenPipeError):
         process.stdin.close()
-    except BrokenPipeError:
-        return  # it ended without reading; its exit code says why
+
+
+def _bury(process: subprocess.Popen[str]) -> None:
+    """After a killed CLI, end what it started (language host, providers): it may hold our pipes open."""
+    if process.wait() < 0:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def failure(args: Sequence[str], text: str) -> DrError:

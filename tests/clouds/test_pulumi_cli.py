@@ -1,0 +1,153 @@
+"""The CLI as a child process, its locks and our records of runs (issue 3: engines, `dr resume`).
+
+The child here is a small program of the test's own: what is tried is the pipe, the signal and the words, not Pulumi.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from clouds.azure.lease import process_started
+from clouds.pulumi_cli import Killed, PulumiCli, failure
+from clouds.pulumi_locks import read_locks
+from clouds.run_records import RunRecord, unfinished
+from recovery.errors import BadInput, DrError, Failed, Stopped, Unobserved
+from recovery.ownership import Life
+
+
+def child(folder: Path, body: str) -> PulumiCli:
+    """A `pulumi` on a PATH of its own that runs `body`."""
+    program = folder / "pulumi"
+    program.write_text(f"#!{sys.executable}\nimport os, signal, sys, time\n{body}\n")
+    program.chmod(0o755)
+    return PulumiCli(folder, {"PATH": f"{folder}:{os.environ['PATH']}"})
+
+
+def test_without_the_cli_the_error_names_the_engine_that_needs_none(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as missing:
+        PulumiCli(tmp_path, {"PATH": str(tmp_path)}).run("version")
+    assert "--engine direct" in missing.value.fix
+
+
+def test_a_secret_goes_in_by_a_pipe_and_lines_come_out_as_they_are_written(tmp_path: Path) -> None:
+    cli = child(tmp_path, "print(sys.stdin.read().upper(), flush=True)")
+    assert cli.run("stack", "import", stdin="canary").out == "CANARY\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["pulumi"]
+
+
+def test_a_child_that_ends_without_reading_its_input_is_judged_by_its_exit_code(tmp_path: Path) -> None:
+    cli = child(tmp_path, "sys.stderr.write('error: no stack named x'); sys.exit(255)")
+    with pytest.raises(BadInput):
+        cli.run("stack", "import", stdin="x" * 1_000_000)
+
+
+def test_ctrl_c_is_passed_on_once_and_the_engine_may_finish(tmp_path: Path) -> None:
+    """One SIGINT, then patience: the engine writes its checkpoint and gives its lock back."""
+    body = (
+        "seen = []\n"
+        "signal.signal(signal.SIGINT, lambda *_: seen.append(1))\n"
+        "print('up', flush=True)\n"
+        "while not seen: time.sleep(0.01)\n"
+        "time.sleep(0.3)\n"
+        f"open({str(tmp_path / 'saved')!r}, 'w').write(str(len(seen)))"
+    )
+    cli = child(tmp_path, body)
+
+    def started(line: str) -> None:
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        cli.stream(["up"], started)
+    assert (tmp_path / "saved").read_text() == "1"
+
+
+def test_an_error_of_the_watcher_interrupts_the_engine_before_it_is_raised(tmp_path: Path) -> None:
+    body = (
+        "signal.signal(signal.SIGINT, lambda *_: sys.exit(0))\n"
+        "print('started', flush=True)\n"
+        "while True: print('more ' * 2000, flush=True); time.sleep(0.01)"
+    )
+    pids: list[int] = []
+
+    def refuse(line: str) -> None:
+        raise Stopped("no", "because", "dr status")
+
+    with pytest.raises(Stopped):
+        child(tmp_path, body).stream(["up"], refuse, on_start=pids.append)
+    assert process_started(pids[0]) is None
+
+
+def test_a_killed_cli_names_resume_and_leaves_no_child_that_holds_its_pipes(tmp_path: Path) -> None:
+    with pytest.raises(Killed) as killed:
+        child(tmp_path, "os.fork() or time.sleep(60)\nos.kill(os.getpid(), signal.SIGKILL)").run("up")
+    assert killed.value.fix == "dr resume"
+
+
+SAID: list[tuple[str, type[DrError], str]] = [
+    ("error: the stack is currently locked by 1 lock(s). Either wait\n  file:///x.json: created by ops@host (pid 7) at T",
+     Stopped, "dr resume"),
+    ("error: incorrect passphrase", BadInput, "DR_TARGET_PASSPHRASE"),
+    ("error: no stack named 'active' found", BadInput, "dr handover standby active"),
+    ("error: unable to open bucket azblob://x", Unobserved, "--engine direct"),
+    ("error: preview failed\nTraceback (most recent call last):\nValueError: odd\n\n", Failed, "pulumi up"),
+    ("X: no health\n  why it matters: users\n  fix: dr status\n", Stopped, "dr status"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "kind", "fix"), SAID, ids=lambda v: str(v)[:20])
+def test_what_the_cli_says_becomes_an_error_in_three_parts(said: str, kind: type[DrError], fix: str) -> None:
+    error = failure(["up"], said)
+    assert type(error) is kind
+    assert fix in error.fix
+
+
+def test_the_last_words_of_a_traceback_are_its_exception() -> None:
+    assert "ValueError: odd" in failure(["up"], SAID[4][0]).summary
+
+
+def lock(folder: Path, pid: int, host: str, taken: str) -> Life:
+    path = folder / ".pulumi/locks/organization/standby/active"
+    path.mkdir(parents=True, exist_ok=True)
+    (path / "0.json").write_text(
+        json.dumps({"pid": pid, "username": "ops", "hostname": host, "timestamp": taken})
+    )
+    found = read_locks("active", "standby", {"PULUMI_BACKEND_URL": f"file://{folder}"})
+    assert found is not None
+    return found[0].owner().life
+
+
+def test_a_lock_says_whether_its_owner_lives(tmp_path: Path) -> None:
+    """A process that began after the lock was taken only inherited the number."""
+    here = socket.gethostname()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    now = time.strftime("%Y-%m-%dT%H:%M:%S.123456789Z", time.gmtime())
+    assert lock(tmp_path, os.getpid(), here, now) is Life.ALIVE
+    assert lock(tmp_path, ended.pid, here, now) is Life.DEAD
+    assert lock(tmp_path, os.getpid(), "elsewhere", now) is Life.ELSEWHERE
+    assert lock(tmp_path, os.getpid(), here, "2001-01-01T00:00:00Z") is Life.DEAD
+    assert read_locks("active", "standby", {"PULUMI_BACKEND_URL": "azblob://state"}) is None
+
+
+def test_a_run_is_on_disk_before_it_begins_and_unfinished_until_it_has_ended(tmp_path: Path) -> None:
+    record = RunRecord.begin(
+        tmp_path, stack="active", engine="pulumi", command=["dr", "up"], exclude=["**-record"]
+    )
+    record.cli_started(os.getpid())
+    (found,) = unfinished(tmp_path, "active")
+    assert found.data["cli"]["processStarted"] == process_started(os.getpid())
+    assert unfinished(tmp_path, "standby") == []
+    (tmp_path / "20010101T000000-active-x.json").write_text("")  # cut off before its first byte was safe
+    record.end("done")
+    assert unfinished(tmp_path) == []
+    assert json.loads(record.path.read_text())["exclude"] == ["**-record"]
