@@ -1,0 +1,101 @@
+"""The incident's status document and who is told, where, how often (TL-7). Plain data in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+
+class Standing(StrEnum):
+    """The template's four words."""
+
+    INVESTIGATING = "Investigating"
+    IDENTIFIED = "Identified"
+    MONITORING = "Monitoring"
+    RESOLVED = "Resolved"
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One audience. every: seconds between updates; 0: each change at once; None: only when somebody calls it."""
+
+    audience: str
+    where: str
+    every: float | None
+
+
+CHANNELS: tuple[Channel, ...] = (
+    Channel("engineers", "Slack #incidents", 0),
+    Channel("users", "status page", 15 * 60),
+    Channel("stakeholders", "e-mail", 30 * 60),
+    Channel("executives", "bridge call", None),
+)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One line of the timeline. at: epoch seconds."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Incident:
+    """All that the document says."""
+
+    title: str
+    standing: Standing
+    impact: str
+    start: float
+    timeline: Sequence[Moment]
+    current: str
+
+
+def owed(told: Mapping[str, float], now: float, changed: float, ended: bool = False) -> list[Channel]:
+    """Channels that are owed an update now. told: audience -> when it was last told (absent: never). changed: when
+    the document last changed. After the end each audience that was told anything is told once more, and no more."""
+    out = []
+    for channel in CHANNELS:
+        last = told.get(channel.audience)
+        if channel.every is None:
+            continue
+        news = last is None or last < changed
+        if (ended and news) or (
+            not ended
+            and (
+                last is None
+                or (channel.every == 0 and news)
+                or (channel.every > 0 and now - last >= channel.every)
+            )
+        ):
+            out.append(channel)
+    return out
+
+
+def next_update(told: Mapping[str, float], now: float) -> float:
+    """Seconds until the users' next update."""
+    pace = next(c.every for c in CHANNELS if c.audience == "users") or 0.0
+    return max(0.0, told.get("users", now) + pace - now)
+
+
+def document(incident: Incident, minutes: float) -> str:
+    """The status document in the template's structure. Times in UTC."""
+    lines = [
+        f"## Incident: {incident.title}", f"**Status:** {incident.standing}", f"**Impact:** {incident.impact}",
+        f"**Start Time:** {_utc(incident.start):%Y-%m-%d %H:%M} UTC", "", "### Timeline",
+        *(f"- **{_utc(m.at):%H:%M}** - {m.text}" for m in sorted(incident.timeline, key=lambda m: m.at)),
+        "", "### Current Status", incident.current, "", "### Next Update",
+    ]  # fmt: skip
+    last = (
+        "None: the incident is resolved."
+        if incident.standing is Standing.RESOLVED
+        else f"In {minutes:.0f} minutes, or when there is news."
+    )
+    return "\n".join([*lines, last]) + "\n"
+
+
+def _utc(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
