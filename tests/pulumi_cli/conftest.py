@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ class Bench:
     cloud: LocalCloud
     environment: dict[str, str]
     arm: Arm
+    begun: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def run(self, *command: str, **environ: str) -> Ended:
         began = time.monotonic()
@@ -83,7 +85,7 @@ class Bench:
     def begin(self, *args: str) -> subprocess.Popen[str]:
         """`dr ARGS`, left running."""
         command = [sys.executable, "-m", "scripts.cli", *args]
-        return subprocess.Popen(  # noqa: S603 - our own command, no shell
+        process = subprocess.Popen(  # noqa: S603 - our own command, no shell
             command,
             cwd=self.project,
             env=self.environment,
@@ -91,6 +93,20 @@ class Bench:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        self.begun.append(process)
+        return process
+
+    def end_what_was_begun(self) -> None:
+        """A test that failed in the middle leaves nothing running for the next one."""
+        for process in self.begun:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.communicate(timeout=120)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.communicate()
+        self.begun.clear()
 
     # -- the world as it is --------------------------------------------------------------------------------
 
@@ -165,7 +181,7 @@ class Bench:
         backend = Path(self.environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
         return sorted((backend / ".pulumi/locks/organization/standby" / stack).glob("*.json"))
 
-    def wait_for(self, what: Callable[[], object], seconds: float = 60) -> None:
+    def wait_for(self, what: Callable[[], object], seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while not what():
             assert time.monotonic() < deadline, "it did not happen in time"
@@ -193,9 +209,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     base = tmp_path_factory.mktemp("pulumi-cli")
     project = copy_program(base / "project")
     cloud = start(base / "cloud", scale=SCALE, with_parent=True)
+    environment = clean_environment(cloud.environment)
+    bench = Bench(project, cloud, environment, Arm(load(environment)))
     try:
-        environment = clean_environment(cloud.environment)
-        bench = Bench(project, cloud, environment, Arm(load(environment)))
         for done in (
             bench.pulumi("stack", "init", "standby"),
             bench.pulumi("up", "-s", "standby", "--yes", "--skip-preview"),
@@ -208,6 +224,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             shutil.copy(project / f"Pulumi.{stack}.yaml", base / f"{stack}.yaml")
         yield bench
     finally:
+        bench.end_what_was_begun()
         cloud.stop()
 
 
@@ -225,6 +242,7 @@ def clean_environment(cloud: Mapping[str, str]) -> dict[str, str]:
 def ready(bench: Bench) -> Bench:
     """The bench with both checkpoints as handed over, no fault, a living primary, and the footprint on standby."""
     base = bench.project.parent
+    bench.end_what_was_begun()
     bench.cloud.control("DELETE", "faults")
     bench.cloud.control("PUT", "primary", {"state": "up"})
     shutil.rmtree(base / "cloud/pulumi")
