@@ -1,0 +1,155 @@
+"""The chain of exports behind the documents: which are staged and imported, up to which cut; kept as one guarded blob.
+
+``metadata.json`` in the journal container. A run that is killed goes on with the export and file at which it stopped;
+two runs at once are told so by the ETag.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from clouds.azure.data_plane import reading, writing
+from clouds.sync.exports import Exports
+from recovery.errors import Failed, Stopped
+from recovery.model import Json
+from recovery.sync.exported import BadExportError, Change, change
+from recovery.sync.ids import Keys
+
+BLOB = "metadata.json"
+LONGEST = 30
+"""Incremental exports after a full one, before the next run begins anew with a full one: proofs fold the whole chain."""
+
+
+@dataclass
+class Link:
+    """One export. files: how many of its data files are imported; done: all of it is."""
+
+    export: str
+    full: bool
+    until: float
+    files: int = 0
+    done: bool = False
+
+
+@dataclass
+class Chain:
+    """The chain. proven: epoch seconds of the last cut at which the documents were proven equal (0: never)."""
+
+    links: list[Link] = field(default_factory=list)
+    proven: float = 0.0
+
+    @property
+    def cut(self) -> float | None:
+        """Up to when everything is imported; None before the first full export is."""
+        done = [link.until for link in self.links if link.done]
+        return max(done) if done else None
+
+    @property
+    def open(self) -> list[Link]:
+        """Exports that are staged and not wholly imported."""
+        return [link for link in self.links if not link.done]
+
+
+class ChainBlob:
+    """The blob that keeps it. container: the journal container's SDK client."""
+
+    def __init__(self, container: Any) -> None:
+        self._blob = container.get_blob_client(BLOB)
+        self._etag: str | None = None
+
+    def load(self) -> Chain:
+        """What is kept; an empty chain when there is none. Raises Unobserved, Failed."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with reading("the chain of exports"):
+            try:
+                found = self._blob.download_blob()
+                data, self._etag = found.readall(), found.properties.etag
+            except ResourceNotFoundError:
+                self._etag = None
+                return Chain()
+        try:
+            raw: dict[str, Json] = json.loads(data)
+            return Chain([Link(**one) for one in raw["links"]], float(raw["proven"]))
+        except (ValueError, KeyError, TypeError) as exc:
+            raise Failed(
+                f"{BLOB} in the journal container cannot be understood: {exc}",
+                "which exports are imported is not known",
+                "delete that blob: the next run begins with a full export",
+            ) from exc
+
+    def store(self, chain: Chain) -> None:
+        """Keep it. Raises Stopped when another run kept something meanwhile."""
+        from azure.core import MatchConditions
+        from azure.core.exceptions import ResourceExistsError, ResourceModifiedError
+
+        condition: dict[str, Any] = {"overwrite": False}
+        if self._etag is not None:
+            condition = {
+                "overwrite": True,
+                "etag": self._etag,
+                "match_condition": MatchConditions.IfNotModified,
+            }
+        with writing("keeping the chain of exports"):
+            try:
+                done = self._blob.upload_blob(json.dumps(asdict(chain), indent=1).encode(), **condition)
+            except (ResourceExistsError, ResourceModifiedError) as exc:
+                raise Stopped(
+                    "another run imports the same table at this moment",
+                    "each would believe the other's checkpoint to be its own",
+                    "dr sync metadata    (when the other has ended)",
+                    retry=True,
+                ) from exc
+        self._etag = done["etag"]
+
+
+def changes(
+    exports: Exports, link: Link, keys: Keys, start: int = 0
+) -> Iterator[tuple[int, Iterator[Change]]]:
+    """The changes of one export, file by file, from file `start` on: (its index, its changes)."""
+    of, names = exports.staged(link.export), _names(keys)
+    for index, one in enumerate(of.files):
+        if index >= start:
+            yield index, _file(exports, of, one, names)
+
+
+def _file(exports: Exports, of: Any, one: Any, names: tuple[str, ...]) -> Iterator[Change]:
+    seen = 0
+    try:
+        for line in exports.lines(of, one):
+            seen += 1
+            yield change(line, of, names)
+    except BadExportError as exc:
+        raise Failed(str(exc), "an import would miss items", "dr sync metadata", retry=True) from exc
+    if seen != one.items:
+        raise Failed(
+            f"{one.key} holds {seen} items, the manifest says {one.items}",
+            "an import would miss items",
+            "dr sync metadata",
+            retry=True,
+        )
+
+
+def _names(keys: Keys) -> tuple[str, ...]:
+    return (keys.partition,) if keys.sort is None else (keys.partition, keys.sort)
+
+
+def state(exports: Exports, chain: Chain, keys: Keys) -> dict[str, tuple[int, Change]]:
+    """The table at the chain's cut: id -> (when written, the change). The newest write of a key wins.
+
+    Holds every key in memory: some 300 bytes an item beside the items themselves.
+    """
+    from recovery.sync.ids import document_id
+
+    found: dict[str, tuple[int, Change]] = {}
+    for link in chain.links:
+        if link.done:
+            for _, file in changes(exports, link, keys):
+                for one in file:
+                    id = document_id(one.keys, keys)
+                    if id not in found or found[id][0] <= one.at:
+                        found[id] = (one.at, one)
+    return {id: held for id, held in found.items() if held[1].item is not None}
