@@ -32,7 +32,7 @@ VOLATILE = re.compile(
     r"|\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)?"  # times
     r"|127\.0\.0\.1:\d+"  # local doors
 )
-FORGOTTEN = frozenset({"etag", "_etag", "_rid", "_ts", "_self"})
+FORGOTTEN = frozenset({"etag", "_etag", "_rid", "_ts", "_self", "customdomainverificationid"})
 
 
 def settled(value: Any) -> Any:
