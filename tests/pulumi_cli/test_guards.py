@@ -53,12 +53,12 @@ def test_the_safety_gate_stops_an_up_that_would_create_and_the_named_exception_l
     ready: Bench,
 ) -> None:
     """A resource deleted by hand is not quietly built anew during a switch."""
-    address = ready.id_of("azure-native:network:NetworkSecurityGroup")
-    ready.arm.delete(address, CATALOGUE["azure-native:network:NetworkSecurityGroup"].api_version)
+    record = ready.id_of("azure-native:dns:RecordSet", "www-record")
+    ready.arm.delete(record, CATALOGUE["azure-native:dns:RecordSet"].api_version)
     mark = ready.request_mark()
     refused = ready.dr("up", "-s", "standby", "--yes")
     assert refused.code == 4, refused.said
-    assert "NetworkSecurityGroup" in refused.err
+    assert "RecordSet www-record" in refused.err
     assert ready.writes(mark) == []
     repaired = ready.dr("up", "-s", "standby", "--yes", "--allow", "create")
     assert repaired.code == 0, repaired.said
