@@ -97,6 +97,11 @@ def plan(chain: Chain, now: int) -> list[tuple[int, int]] | None:
     return None
 
 
+def plan_since(chain: Chain, since: int, now: int) -> list[tuple[int, int]]:
+    """Windows that cover what was written since then (the chain is asked for nothing but that there is one)."""
+    return windows(since, now) if chain.links else []
+
+
 def _words(window: tuple[int, int]) -> str:
     return " to ".join(datetime.fromtimestamp(t, UTC).isoformat(timespec="seconds") for t in window)
 

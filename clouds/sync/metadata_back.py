@@ -1,11 +1,62 @@
-"""Cosmos DB back to DynamoDB for what changed since the cutover (BACK-2)."""
+"""Cosmos DB back to DynamoDB for what changed since the cutover (BACK-2); what AWS accepted meanwhile is never dropped.
+
+Three versions are compared for each key: the common one (the chain of exports at the last proven cut), Azure's now and
+AWS's now. Azure was the origin, so its version goes in; where AWS's is not the common one either, that is a conflict:
+AWS's version is kept beside the journal first, and both are reported. Every write names the version it replaces.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
-from clouds.sync.outcome import Outcome
+from clouds.azure.data_plane import writing
+from clouds.sync import metadata
+from clouds.sync.chain import Chain, ChainBlob, state
+from clouds.sync.exports import Exports
+from clouds.sync.outcome import Outcome, Proof
+from clouds.sync.table import GuardError, Table
 from clouds.sync.world import SyncWorld
+from recovery.errors import Stopped
+from recovery.sync.exported import Manifest, change, digest
+from recovery.sync.ids import Keys, document_id
+from recovery.sync.items import Item, NotAnItem, to_document, to_item
+
+PAGE = 100
+MARGIN = 5.0
+"""Seconds before the cutover from which on documents are looked at: ``_ts`` has whole seconds of another clock."""
+MAX_DELETE_PERCENT = 10
+
+
+@dataclass
+class _Back:
+    """One run. common: id -> digest at the last cut."""
+
+    world: SyncWorld
+    table: Table
+    common: Mapping[str, str]
+    fence: Callable[[], None]
+    dry_run: bool
+    outcome: Outcome
+    started: str
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("sourceKeys", "same", "written", "deleted", "errors"), 0)
+    )
+
+    @property
+    def keys(self) -> Keys:
+        """The table's keys."""
+        return self.world.keys
+
+    def error(self, text: str) -> None:
+        self.counts["errors"] += 1
+        if len(self.outcome.errors) < 1000:
+            self.outcome.errors.append(text)
 
 
 def run(
@@ -16,5 +67,186 @@ def run(
     dry_run: bool,
     on_change: Callable[[int, str], None],
 ) -> Outcome:
-    """Not yet."""
-    raise NotImplementedError
+    """Carry back and prove it. Raises Stopped when there was no cutover, or the common state is not known."""
+    began, clock = datetime.now(UTC), time.monotonic()
+    outcome = Outcome("metadata", "reverse", started=began.isoformat(timespec="seconds"), dry_run=dry_run)
+    if cutover is None:
+        raise Stopped(
+            "there was no cutover: the direction has not left forward",
+            "what changed since is not known",
+            "dr sync direction",
+        )
+    chain, made = ChainBlob(world.journal).load(), metadata.exports(world)
+    common = {
+        id: digest(to_document(held.item or {}, world.keys))
+        for id, (_, held) in state(made, chain, world.keys).items()
+    }
+    table = Table(world.aws("dynamodb"), world.source.table, world.keys)
+    back = _Back(world, table, common, fence, dry_run, outcome, f"{began:%Y%m%dT%H%M%SZ}")
+    present = asyncio.run(_changed(back, cutover, on_change))
+    _deleted(back, chain, present)
+    outcome.counts = back.counts
+    if not dry_run:
+        outcome.divergence = divergence(world, made, chain, cutover, common, present)
+        outcome.proofs.append(_proof(world, made))
+    outcome.seconds = round(time.monotonic() - clock, 3)
+    return outcome
+
+
+async def _changed(back: _Back, cutover: float, on_change: Callable[[int, str], None]) -> dict[str, str]:
+    """Carry what changed since the cutover; returns every id that Cosmos DB has, with its digest where it was read."""
+    into = metadata.container(back.world)
+    present: dict[str, str] = {}
+    page: list[dict[str, Any]] = []
+    try:
+        async for found in into.query("SELECT c.id FROM c"):
+            present[found["id"]] = ""
+        query = 'SELECT * FROM c WHERE c._ts >= @since AND NOT IS_DEFINED(c["drTest"])'
+        async for document in into.query(query, [{"name": "@since", "value": int(cutover - MARGIN)}]):
+            present[document["id"]] = digest(document)
+            page.append(document)
+            if len(page) >= PAGE:
+                await asyncio.to_thread(_carry, back, page)
+                on_change(back.counts["sourceKeys"], f"{back.counts['written']} written")
+                page = []
+        if page:
+            await asyncio.to_thread(_carry, back, page)
+    finally:
+        await into.close()
+    return present
+
+
+def _carry(back: _Back, documents: Sequence[Mapping[str, Any]]) -> None:
+    if not back.dry_run:
+        back.fence()
+    wanted: list[tuple[str, Item]] = []
+    for document in documents:
+        back.counts["sourceKeys"] += 1
+        try:
+            item = to_item(document)
+            wanted.append((document_id(item, back.keys), item))
+        except (NotAnItem, KeyError, ValueError) as exc:
+            back.error(f"{document['id']}: {str(exc)[:200]}")
+    there = {document_id(item, back.keys): item for item in back.table.read([item for _, item in wanted])}
+    for id, item in wanted:
+        _one(back, id, item, there.get(id))
+
+
+def _one(back: _Back, id: str, item: Item, there: Item | None) -> None:
+    ours, theirs = _digest(item, back.keys), _digest(there, back.keys) if there else ""
+    if ours == theirs:
+        back.counts["same"] += 1
+        return
+    if back.dry_run:
+        back.outcome.would.append(f"{'*' if there else '+'} {id}")
+        return
+    if theirs != back.common.get(id, ""):
+        _aside(back, id, ours=item, theirs=there)
+    try:
+        back.table.put(item, there)
+        back.counts["written"] += 1
+    except GuardError:
+        back.error(f"{id}: AWS wrote it at this moment; run the same command again")
+
+
+def _deleted(back: _Back, chain: Chain, present: Mapping[str, str]) -> None:
+    """What both sides had at the last cut and Azure no longer has was deleted there."""
+    gone = [id for id in back.common if id not in present]
+    if not gone:
+        return
+    if chain.proven < (chain.cut or 0.0):
+        back.outcome.refused = (
+            f"not deleting {len(gone)} items in AWS: it was never proven that Azure had them"
+        )
+        return
+    if len(gone) * 100 > MAX_DELETE_PERCENT * len(back.common):
+        back.outcome.refused = (
+            f"not deleting {len(gone)} of {len(back.common)} items in AWS: more than {MAX_DELETE_PERCENT} %"
+        )
+        return
+    held = {
+        id: one.item or {}
+        for id, (_, one) in state(metadata.exports(back.world), chain, back.keys).items()
+        if id in set(gone)
+    }
+    for start in range(0, len(gone), PAGE):
+        if not back.dry_run:
+            back.fence()
+        for item in back.table.read([held[id] for id in gone[start : start + PAGE]]):
+            id = document_id(item, back.keys)
+            if back.dry_run:
+                back.outcome.would.append(f"- {id}")
+                continue
+            if _digest(item, back.keys) != back.common[id]:
+                _aside(back, id, ours=None, theirs=item)
+                continue  # written in AWS since: a deletion does not take that away
+            try:
+                back.table.delete(item)
+                back.counts["deleted"] += 1
+            except GuardError:
+                back.error(f"{id}: AWS wrote it at this moment; run the same command again")
+
+
+def _aside(back: _Back, id: str, *, ours: Item | None, theirs: Item | None) -> None:
+    """Keep both versions of a conflict, write-once, before anything is overwritten."""
+    name = f"conflicts/{back.started}/{id}.json"
+    data = json.dumps({"id": id, "azure": ours, "aws": theirs}, indent=1, default=str).encode()
+    with writing(f"keeping both versions of {id}"):
+        back.world.journal.get_blob_client(name).upload_blob(
+            data, overwrite=True
+        )  # a second try keeps the same
+    back.outcome.conflicts.append(
+        f"{id} ({'deleted' if theirs is None else 'written'} in AWS, {'deleted' if ours is None else 'written'} in Azure; {name})"
+    )
+
+
+def _digest(item: Item, keys: Keys) -> str:
+    return digest(to_document(item, keys))
+
+
+def divergence(
+    world: SyncWorld,
+    made: Exports,
+    chain: Chain,
+    cutover: float,
+    common: Mapping[str, str],
+    present: Mapping[str, str],
+) -> list[str]:
+    """Items that AWS accepted since the cutover and Azure does not have: an incremental export says which."""
+    now = int(time.time())
+    found: list[str] = []
+    for window in metadata.plan_since(chain, int(cutover), now):
+        of = made.make(window)
+        for item, at in _items(made, of, world.keys):
+            id = document_id(item, world.keys)
+            if at > cutover * 1e6 and id not in present and _digest(item, world.keys) != common.get(id):
+                found.append(f"{id} ({datetime.fromtimestamp(at / 1e6, UTC):%Y-%m-%dT%H:%M:%SZ})")
+    return sorted(set(found))
+
+
+def _items(made: Exports, of: Manifest, keys: Keys) -> Iterator[tuple[Item, int]]:
+    names = (keys.partition,) if keys.sort is None else (keys.partition, keys.sort)
+    for one in of.files:
+        for line in made.lines(of, one):
+            found = change(line, of, names)
+            if found.item is not None:
+                yield found.item, found.at
+
+
+def _proof(world: SyncWorld, made: Exports) -> Proof:
+    """A full export of the table now against the documents now: every id, a sample's content."""
+    of = made.make(None)
+    proof = Proof("metadata", datetime.fromtimestamp(of.until, UTC).isoformat(timespec="seconds"))
+    expected = {
+        document_id(item, world.keys): _digest(item, world.keys) for item, _ in _items(made, of, world.keys)
+    }
+
+    async def compare() -> None:
+        into = metadata.container(world)
+        try:
+            await metadata.compare(into, expected, proof, of.until, metadata.SHARE)
+        finally:
+            await into.close()
+
+    asyncio.run(compare())
+    return proof
