@@ -16,7 +16,7 @@ ARGS ?=
 unexport PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help rehearse test bench lock clean setup setup-dev
+.PHONY: help rehearse test bench readme lock clean setup setup-dev
 
 help: ## this overview
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -37,6 +37,9 @@ bench: $(DEV) $(NODE) ## set up, then print our times as ratios to a peer's in t
 setup: $(RUNTIME) $(NODE) ## what `make rehearse` needs, without running it
 
 setup-dev: $(DEV) $(NODE) ## what `make test` needs, without running it
+
+readme: $(RUNTIME) ## write the README's tables anew from the code
+	@$(BIN)/python -m scripts.readme
 
 lock: ## resolve pyproject.toml anew into the two lock files (pinned, hashed, no addresses)
 	@bash .ci/lock

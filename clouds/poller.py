@@ -43,7 +43,9 @@ class Polled:
     error: str = ""
 
 
-def get(target: Target, address: str, endpoints: Endpoints, timeout: float = TIMEOUT) -> tuple[int | None, str]:
+def get(
+    target: Target, address: str, endpoints: Endpoints, timeout: float = TIMEOUT
+) -> tuple[int | None, str]:
     """(status, error) of one GET on a connection of its own: http where the local edge answers, https elsewhere."""
     local = address in endpoints.edge
     host, port = endpoints.dial(address, 443)
@@ -51,7 +53,9 @@ def get(target: Target, address: str, endpoints: Endpoints, timeout: float = TIM
     try:
         plain = socket.create_connection((host, port), timeout)
         connection = http.client.HTTPConnection(target.name, port, timeout=timeout)
-        connection.sock = plain if local else ssl.create_default_context().wrap_socket(plain, server_hostname=target.name)
+        connection.sock = (
+            plain if local else ssl.create_default_context().wrap_socket(plain, server_hostname=target.name)
+        )
         connection.request("GET", target.path, headers={"Host": target.name, "Connection": "close"})
         reply = connection.getresponse()
         reply.read()

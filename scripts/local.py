@@ -19,7 +19,9 @@ from recovery.exit_codes import ExitCode
 from recovery.model import Json
 from scripts.command import run
 
-State = Annotated[Path | None, typer.Option(help="State folder; default: that of DR_ENDPOINTS, else .dr/local.")]
+State = Annotated[
+    Path | None, typer.Option(help="State folder; default: that of DR_ENDPOINTS, else .dr/local.")
+]
 USAGE = """Usage: dr local up|down|status [OPTIONS]
 
   up      start a local cloud in the background; prints its environment as shell assignments
@@ -50,7 +52,9 @@ def assignments(environment: Mapping[str, str]) -> str:
 
 
 def up(
-    scale: Annotated[float, typer.Option(help="Simulated seconds of slow operations per real second.")] = 60.0,
+    scale: Annotated[
+        float, typer.Option(help="Simulated seconds of slow operations per real second.")
+    ] = 60.0,
     state: State = None,
 ) -> int:
     """Start the local cloud and print its environment (stdout: assignments only)."""
@@ -66,7 +70,9 @@ def up(
     cloud = localcloud.start(folder, scale)
     print(assignments(cloud.environment))
     named = f" --state {folder}" if state else ""
-    _say(f"the local cloud is up after {time.monotonic() - began:.1f} s, slow operations at 1/{scale:g}; state in {folder}")
+    _say(
+        f"the local cloud is up after {time.monotonic() - began:.1f} s, slow operations at 1/{scale:g}; state in {folder}"
+    )
     _say(f"its environment stands in {cloud.env_file} too; stop it with: dr local down{named}")
     return ExitCode.CLEAN
 

@@ -25,10 +25,16 @@ ENGINES = ("auto", "pulumi", "direct")
 
 
 def rehearse(
-    engine: Annotated[str, typer.Option(help="auto, pulumi or direct; auto takes pulumi when its CLI is on PATH.")] = "auto",
-    scale: Annotated[float, typer.Option(help="Simulated seconds of slow operations per real second.")] = DEFAULT_SCALE,
+    engine: Annotated[
+        str, typer.Option(help="auto, pulumi or direct; auto takes pulumi when its CLI is on PATH.")
+    ] = "auto",
+    scale: Annotated[
+        float, typer.Option(help="Simulated seconds of slow operations per real second.")
+    ] = DEFAULT_SCALE,
     out: Annotated[Path, typer.Option(help="Folder for report.html and report.json.")] = DEFAULT_OUT,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the local cloud's state folder (data and logs).")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the local cloud's state folder (data and logs).")
+    ] = False,
     format: Annotated[str, typer.Option(help="text or json: what is printed on stdout at the end.")] = "text",
 ) -> int:
     """Build a standby, meddle with it, repair it, fail over to it and back, and say whether it holds.
@@ -82,7 +88,9 @@ def rehearse(
             shutil.rmtree(state, ignore_errors=True)
     verdict = judge(report)
     if report.failure:
-        show.say(f"{report.failure.summary}\n  why it matters: {report.failure.detail}\n  fix: {report.failure.fix}")
+        show.say(
+            f"{report.failure.summary}\n  why it matters: {report.failure.detail}\n  fix: {report.failure.fix}"
+        )
     show.say(f"report: {out / 'report.html'}")
     print(document if format == "json" else f"{verdict.sentence} (exit code {int(verdict.code)})")
     return int(verdict.code)
@@ -93,7 +101,9 @@ def _check(engine: str, scale: float, format: str) -> None:
     if engine not in ENGINES:
         raise BadInput(f"there is no engine {engine!r}", why, f"dr rehearse --engine {'|'.join(ENGINES)}")
     if not 0 < scale <= 3600:
-        raise BadInput(f"the scale must be above 0 and at most 3600 (found {scale:g})", why, "dr rehearse --scale 60")
+        raise BadInput(
+            f"the scale must be above 0 and at most 3600 (found {scale:g})", why, "dr rehearse --scale 60"
+        )
     if format not in ("text", "json"):
         raise BadInput(f"there is no format {format!r}", why, "dr rehearse --format text|json")
 
@@ -105,7 +115,9 @@ def _interruptible() -> Iterator[None]:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # What the caller ignores (nohup) stays ignored.
+    wanted = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in wanted}
     try:
         yield
     finally:

@@ -158,6 +158,8 @@ class Report:
     parts: tuple[Part, ...] = ()
     failure: Failure | None = None
     stopped_by_person: bool = False
+    ttl: float = 0.0
+    """The traffic records' time to live in simulated seconds; 0 when none was seen."""
     left_running: tuple[str, ...] = ()
     """What could not be stopped at the end (empty is the only good answer)."""
 

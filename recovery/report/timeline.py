@@ -19,6 +19,9 @@ HEIGHT = 100.0
 NARROW = 10.0
 """Bars below this per cent of the width cannot hold their own name."""
 
+NAME = 8.6
+"""Per cent of the width that a name beside a bar takes."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -138,7 +141,7 @@ def _gate_lane(report: Report, window: Window) -> Lane:
     for g, (left, right) in zip(inside, ends, strict=True):
         kind, label = "gate" if g.passed else "gate failed", g.gate
         if right - left < NARROW:  # no room inside: the name stands beside the bar, where nothing else does
-            beside = {"before": (left - NARROW, left), "after": (right, right + NARROW)}
+            beside = {"before": (left - NAME, left), "after": (right, right + NAME)}
             free = [w for w, (a, z) in beside.items() if a >= 0 and z <= 100 and not _meets(a, z, taken)]
             taken += [beside[w] for w in free[:1]]
             kind, label = (f"{kind} {free[0]}", label) if free else (kind, "")

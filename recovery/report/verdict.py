@@ -32,12 +32,14 @@ def judge(report: Report) -> Verdict:
     """The verdict of a finished, failed or interrupted rehearsal. What was not observed never counts as good."""
     if report.left_running:
         return Verdict(
-            False, f"It does not hold: still running after the end: {', '.join(report.left_running)}.", ExitCode.FAILED
+            False,
+            f"It does not hold: still running after the end: {', '.join(report.left_running)}.",
+            ExitCode.FAILED,
         )
     broken = next((s for s in report.steps if s.outcome in (Outcome.FAILED, Outcome.STOPPED)), None)
     if report.stopped_by_person:
         where = f" in step {broken.number} ({broken.title})" if broken else ""
-        return Verdict(False, f"Stopped by a person{where}; what ran until then is below.", ExitCode.STOPPED)
+        return Verdict(False, f"Stopped by a person{where}: nothing is concluded.", ExitCode.STOPPED)
     if broken:
         why = f": {report.failure.summary}" if report.failure else ""
         code = ExitCode.STOPPED if broken.outcome is Outcome.STOPPED else ExitCode.FAILED
@@ -50,7 +52,13 @@ def judge(report: Report) -> Verdict:
             False, f"Nothing may be concluded: {len(missing)} step(s) were not reached.", ExitCode.UNOBSERVED
         )
     known = figures(report)
-    if not known.requests or known.out is None or known.out.last is None or known.back is None or known.back.last is None:
+    if (
+        not known.requests
+        or known.out is None
+        or known.out.last is None
+        or known.back is None
+        or known.back.last is None
+    ):
         return Verdict(
             False,
             "Nothing may be concluded: the polling client did not see both switches arrive at every resolver.",
@@ -67,6 +75,4 @@ def judge(report: Report) -> Verdict:
             f"(up to {span(known.longest_gap)} without a good answer); {switches}.",
             ExitCode.FINDING,
         )
-    return Verdict(
-        True, f"It holds: 0 of {known.requests} requests failed, {switches}.", ExitCode.CLEAN
-    )
+    return Verdict(True, f"It holds: 0 of {known.requests} requests failed, {switches}.", ExitCode.CLEAN)

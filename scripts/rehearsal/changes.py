@@ -121,7 +121,9 @@ class Meddler:
         kind = "azure-native:web:WebAppApplicationSettings"
         id, version = self._one(kind)
         declared = next(d for d in self._desired if d.type == kind).inputs.get("properties") or {}
-        values: Mapping[str, Json] = self._arm.post(f"{id}/list", None, version, idempotent=True)["properties"]
+        values: Mapping[str, Json] = self._arm.post(f"{id}/list", None, version, idempotent=True)[
+            "properties"
+        ]
         plain = sorted(k for k, v in declared.items() if k in values and str(v) == str(values[k]))
         name = next((k for k in plain if "CHUNK" in k.upper()), plain[0])
         self._arm.put(id, {"properties": {**values, name: "1"}}, version)

@@ -31,7 +31,9 @@ def running(own: str) -> dict[int, str]:
                 continue
             state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
             if state != "Z":  # a zombie is over; its parent has only not looked yet
-                found[pid] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                found[pid] = (
+                    (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                )
         except OSError:
             continue  # it ended while we looked, or belongs to someone else
     return found

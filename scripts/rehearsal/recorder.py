@@ -54,6 +54,7 @@ class Recorder:
         self.sides: dict[str, Served] = {}
         self.gate_log: Path | None = None
         self.left_running: tuple[str, ...] = ()
+        self.ttl = 0.0
         self._facts: list[str] = []
         self._poller: Poller | None = None
         self._watch: Watch | None = None
@@ -130,7 +131,9 @@ class Recorder:
     def requests(self) -> tuple[Request, ...]:
         """The polling client's requests so far, each with whose side it was sent to."""
         return tuple(
-            Request(round(r.at, 4), round(r.ms, 2), r.name, r.resolver, r.address, self.side(r), r.status, r.error)
+            Request(
+                round(r.at, 4), round(r.ms, 2), r.name, r.resolver, r.address, self.side(r), r.status, r.error
+            )
             for r in sorted(self.polled(), key=lambda r: r.at)
         )
 
@@ -158,6 +161,7 @@ class Recorder:
             failure=self.failure,
             stopped_by_person=self.stopped_by_person,
             left_running=self.left_running,
+            ttl=self.ttl,
         )
 
 

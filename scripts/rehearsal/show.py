@@ -68,4 +68,6 @@ class Show:
 
     def verdict(self, verdict: Verdict) -> None:
         """The last line, also for a terminal that shows nothing else."""
-        self.console.print(verdict.sentence, markup=False, style="bold green" if verdict.holds else "bold red")
+        self.console.print(
+            verdict.sentence, markup=False, style="bold green" if verdict.holds else "bold red"
+        )

@@ -38,9 +38,7 @@ PAGES = {
 }
 
 CONVERSION_LIMIT = 600.0
-TTL = 300.0
-"""Simulated seconds: the highest time to live that the settings allow."""
-TTL_LIMIT = 3 * TTL
+TTL_LIMIT = 900.0
 
 
 class Story:
@@ -75,7 +73,9 @@ class Story:
         plan = self.world.build(self.record.show.event)
         self.record.fact(f"the {self.world.engine_name} engine: {_counted(plan)}")
         self.world.publish(PAGES)
-        self.record.fact(f"{len(PAGES)} pages of the static site put in place, as a daily sync would have done")
+        self.record.fact(
+            f"{len(PAGES)} pages of the static site put in place, as a daily sync would have done"
+        )
 
     def clean_after_build(self) -> None:
         """2: right after a deployment the check must be empty."""
@@ -89,7 +89,9 @@ class Story:
         if missed or surplus or not checked.complete:
             raise _wrong_findings(missed, surplus)
         self.found = checked.findings
-        self.record.fact(f"found exactly the {len(expected)} that were made: " + ", ".join(e.title for e in expected))
+        self.record.fact(
+            f"found exactly the {len(expected)} that were made: " + ", ".join(e.title for e in expected)
+        )
         severities = [str(f.severity) for f in self.found]
         self.record.fact(", ".join(f"{severities.count(s)} {s}" for s in dict.fromkeys(sorted(severities))))
 
@@ -137,7 +139,9 @@ class Story:
     def _check(self, title: str, expected: int = 0) -> Checked:
         checked = self.world.drift("standby")
         self.record.drift.append(
-            DriftRecord(title, self.record.clock(), checked.complete, checked.compared, checked.findings, expected)
+            DriftRecord(
+                title, self.record.clock(), checked.complete, checked.compared, checked.findings, expected
+            )
         )
         return checked
 
@@ -165,7 +169,9 @@ class Story:
         for one in self.world.desired("standby"):
             row = CATALOGUE.get(one.type)
             if one.type.endswith(":PublicIPAddress") and row:
-                address = (self.world.arm.get(one.id, row.api_version).get("properties") or {}).get("ipAddress")
+                address = (self.world.arm.get(one.id, row.api_version).get("properties") or {}).get(
+                    "ipAddress"
+                )
                 self.record.sides[str(address)] = Served.AZURE
             if one.id.lower().endswith("/a/@") and row:
                 for target in targets(self.world.arm.get(one.id, row.api_version)):
@@ -175,7 +181,7 @@ class Story:
         names = sorted(self._names(), key=lambda n: (n.count("."), n))
         polled = [Target(n, "/health" if n.startswith("api.") else "/") for n in names]
         # Resolvers out in the world were not all asked at the same moment: their caches end one after the other.
-        stagger = TTL / self.world.endpoints.scale / max(len(self.world.endpoints.resolvers), 1)
+        stagger = self.record.ttl / self.world.endpoints.scale / max(len(self.world.endpoints.resolvers), 1)
         poller = Poller(self.world.endpoints, polled, stagger=stagger, clock=self.record.clock)
         self.record.poll(poller, Watch(self.world.dials(), clock=self.record.clock))
         end = self.record.clock() + SETTLE + stagger * (len(self.world.endpoints.resolvers) - 1)
@@ -188,15 +194,18 @@ class Story:
                 "a switch is only shown by what changes",
                 "dr local status",
             )
-        self.record.fact(f"a client begins to poll {', '.join(names)} through {len(self.world.endpoints.resolvers)} resolvers")
+        self.record.fact(
+            f"a client begins to poll {', '.join(names)} through {len(self.world.endpoints.resolvers)} resolvers"
+        )
 
     def _names(self) -> set[str]:
-        """The public names: the zone's traffic records."""
+        """The public names: the zone's traffic records. Their time to live goes into the record."""
         found = set()
         for one in self.world.desired("standby"):
             if str(one.options.get("name", "")).endswith("-record"):
                 zone, label = str(one.inputs["zoneName"]), str(one.inputs["relativeRecordSetName"])
                 found.add(zone if label == "@" else f"{label}.{zone}")
+                self.record.ttl = max(self.record.ttl, float(one.inputs.get("ttl") or 0))
         return found
 
     def _wait_for_traffic(self, side: Served) -> None:
@@ -254,7 +263,9 @@ class Story:
                 "an image that comes back changed is data loss",
                 "dr rehearse --keep    (then read the converter's log in the state folder that it names)",
             )
-        self.record.fact(f"a photograph of {len(data):,} bytes came back whole from {documents} documents in {span(seconds)}")
+        self.record.fact(
+            f"a photograph of {len(data):,} bytes came back whole from {documents} documents in {span(seconds)}"
+        )
 
 
 def _side(side: Served) -> str:
@@ -268,7 +279,12 @@ def _arm_type(id: str) -> str:
 
 def _counted(plan: Plan) -> str:
     """`34 created`, `6 updated, 1 created`, `nothing to change`."""
-    words = {Action.CREATE: "created", Action.UPDATE: "updated", Action.DELETE: "deleted", Action.REPLACE: "replaced"}
+    words = {
+        Action.CREATE: "created",
+        Action.UPDATE: "updated",
+        Action.DELETE: "deleted",
+        Action.REPLACE: "replaced",
+    }
     actions = [s.action for s in plan.changes]
     said = [f"{actions.count(a)} {word}" for a, word in words.items() if a in actions]
     return ", ".join(said) or "nothing to change"
@@ -283,7 +299,8 @@ def _wrong_findings(missed: Sequence[Expected], surplus: Sequence[Finding]) -> D
     parts = [f"not found: {', '.join(e.title for e in missed)}"] if missed else []
     parts += [f"found beside them: {_named(surplus)}"] if surplus else []
     return Failed(
-        "the drift check did not find exactly the seven changes; " + ("; ".join(parts) or "it was incomplete"),
+        "the drift check did not find exactly the seven changes; "
+        + ("; ".join(parts) or "it was incomplete"),
         "a check that misses a change, or invents one, is worth less than none",
         "dr rehearse --keep    (then: dr drift -s standby)",
     )

@@ -202,12 +202,17 @@ class LocalWorld:
 
     def parts(self) -> list[Part]:
         """Engines, servers and libraries, with versions."""
-        found = [Part("Python", platform.python_version(), "this process, the local cloud, the API's instances")]
+        found = [
+            Part("Python", platform.python_version(), "this process, the local cloud, the API's instances")
+        ]
         if self.engine_name == "pulumi":
             version = PulumiCli(self.root).run("version").out.strip().lstrip("v")
             found.insert(0, Part("Pulumi CLI", version, "plans and applies the program"))
         else:
-            found.insert(0, Part("direct engine", metadata.version("standby"), "plans and applies without CLI or state"))
+            found.insert(
+                0,
+                Part("direct engine", metadata.version("standby"), "plans and applies without CLI or state"),
+            )
         for name, role in (
             ("pulumi", "runs the program"),
             ("pulumi-azure-native", "declares the resources"),

@@ -48,7 +48,9 @@ def test_a_misspelt_verb_gets_a_hint_and_changes_nothing(capsys: pytest.CaptureF
     assert "Did you mean `dr drift`?" in capsys.readouterr().err
 
 
-def test_an_error_of_ours_is_shown_in_three_parts_with_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_of_ours_is_shown_in_three_parts_with_its_exit_code(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """style.md, habit 3: nothing is started for a wrong option."""
     assert cli.main(["rehearse", "--engine", "steam"]) == 2
     said = capsys.readouterr().err
@@ -57,6 +59,15 @@ def test_an_error_of_ours_is_shown_in_three_parts_with_its_exit_code(capsys: pyt
     assert "fix: dr rehearse --engine" in said
 
 
-@pytest.mark.parametrize("argv", [["rehearse", "--scale", "0"], ["rehearse", "--format", "xml"], ["local", "up", "--scale", "-1"], ["local"], ["local", "sideways"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["rehearse", "--scale", "0"],
+        ["rehearse", "--format", "xml"],
+        ["local", "up", "--scale", "-1"],
+        ["local"],
+        ["local", "sideways"],
+    ],
+)
 def test_bad_input_is_refused_before_anything_starts(argv: list[str]) -> None:
     assert cli.main(argv) == 2

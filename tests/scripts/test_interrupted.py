@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [
     pytest.mark.localcloud,
-    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc: running processes cannot be looked up"),
+    pytest.mark.skipif(
+        not Path("/proc/self/environ").exists(), reason="no /proc: running processes cannot be looked up"
+    ),
 ]
 
 

@@ -18,12 +18,14 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_siz
 @given(WORDS)
 def test_a_shell_reads_back_exactly_the_value_that_was_printed(value: str) -> None:
     """docs/architecture.md: `set -a; . ./FILE` takes them."""
-    script = local.assignments({"DR_VALUE": value}) + "\nprintf %s \"$DR_VALUE\""
+    script = local.assignments({"DR_VALUE": value}) + '\nprintf %s "$DR_VALUE"'
     done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True)  # noqa: S603 (our own script)
     assert done.stdout.decode() == value
 
 
-def test_status_of_a_cloud_that_is_not_up_is_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_of_a_cloud_that_is_not_up_is_a_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert local.main(["status", "--state", str(tmp_path)]) == 3
     assert "no local cloud is up" in capsys.readouterr().out
     assert local.main(["status", "--state", str(tmp_path), "--format", "json"]) == 3

@@ -30,7 +30,9 @@ EXPECTED = [
 ]
 CAUSED = [
     Finding(Verdict.CHANGED, "/RG/vmss", "sku.capacity", 0, 1, Severity.MEDIUM, "", ""),
-    Finding(Verdict.CHANGED, "/rg/nsg", "properties.securityRules[let-me-in]", None, {}, Severity.HIGH, "", ""),
+    Finding(
+        Verdict.CHANGED, "/rg/nsg", "properties.securityRules[let-me-in]", None, {}, Severity.HIGH, "", ""
+    ),
     Finding(Verdict.MISSING, "/rg/zone/A/dr", "", {}, None, Severity.HIGH, "", ""),
 ]
 
@@ -71,7 +73,9 @@ def recorder() -> Recorder:
         (Failed("it broke", "b", "c"), Outcome.FAILED, ExitCode.FAILED),
     ],
 )
-def test_an_error_ends_the_story_and_the_report_says_why(error: Failed, outcome: Outcome, code: ExitCode) -> None:
+def test_an_error_ends_the_story_and_the_report_says_why(
+    error: Failed, outcome: Outcome, code: ExitCode
+) -> None:
     record = recorder()
     with record.step("first"):
         record.fact("1 of 1")
@@ -110,12 +114,19 @@ def test_an_address_of_nobody_is_never_taken_for_a_side() -> None:
     record.sides["203.0.113.10"] = Served.AZURE
     sides = {
         record.side(Polled(0, 1, "n", "r", address, None, error))
-        for address, error in (("203.0.113.10", ""), ("198.51.100.7", ""), ("", "the name leads nowhere"), ("", "name not resolved: timeout"))
+        for address, error in (
+            ("203.0.113.10", ""),
+            ("198.51.100.7", ""),
+            ("", "the name leads nowhere"),
+            ("", "name not resolved: timeout"),
+        )
     }
     assert sides == {Served.AZURE, Served.NOBODY, Served.UNKNOWN}
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc: running processes cannot be looked up")
+@pytest.mark.skipif(
+    not Path("/proc/self/environ").exists(), reason="no /proc: running processes cannot be looked up"
+)
 def test_a_marked_process_that_outlives_its_end_is_found_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Issue 3: after `make rehearse` nothing it started is left running; a grandchild without a parent counts too."""
     monkeypatch.delenv(leftovers.MARK, raising=False)

@@ -32,10 +32,14 @@ TITLES = (
 )
 
 
-def finding(verdict: Verdict, where: str, path: str, want: object, have: object, severity: Severity) -> Finding:
+def finding(
+    verdict: Verdict, where: str, path: str, want: object, have: object, severity: Severity
+) -> Finding:
     """One row of the drift table."""
     fix = "dr up -s standby" if verdict is not Verdict.UNMANAGED else f"az resource delete --ids {RG}/{where}"
-    return Finding(verdict, f"{RG}/{where}", path, want, have, severity, "components/image_app/api.py:71", fix)
+    return Finding(
+        verdict, f"{RG}/{where}", path, want, have, severity, "components/image_app/api.py:71", fix
+    )
 
 
 FINDINGS = (
@@ -68,7 +72,16 @@ def requests(failing: frozenset[int] = frozenset()) -> tuple[Request, ...]:
         broken = index in failing
         ms = 2000.0 if broken else 6 + (index * 7919 % 13) + (index * 31 % 97 == 0) * 60
         found.append(
-            Request(at, ms, name, resolver, address, side, None if broken else 200, "ReadTimeout" if broken else "")
+            Request(
+                at,
+                ms,
+                name,
+                resolver,
+                address,
+                side,
+                None if broken else 200,
+                "ReadTimeout" if broken else "",
+            )
         )
     return tuple(found)
 
@@ -84,11 +97,22 @@ def good() -> Report:
         site="image-app",
         engine="pulumi",
         scale=60,
+        ttl=300,
         steps=tuple(StepRecord(n, t, Outcome.DONE, a, b, f) for n, (t, a, b, f) in enumerate(TITLES, 1)),
         gates=(
-            GateRecord("HealthGate", 39.0, 43.2, "healthy", "api: 2 healthy of 2, wanted 2; site: 1 healthy of 1"),
-            GateRecord("ReturnGate", 60.3, 62.1, "clear", "the primary answered 3 times running on both addresses"),
-            GateRecord("DrainGate", 66.0, 75.0, "drained", "no resolver sends anyone here, and 0 requests in the last 60 s"),
+            GateRecord(
+                "HealthGate", 39.0, 43.2, "healthy", "api: 2 healthy of 2, wanted 2; site: 1 healthy of 1"
+            ),
+            GateRecord(
+                "ReturnGate", 60.3, 62.1, "clear", "the primary answered 3 times running on both addresses"
+            ),
+            GateRecord(
+                "DrainGate",
+                66.0,
+                75.0,
+                "drained",
+                "no resolver sends anyone here, and 0 requests in the last 60 s",
+            ),
         ),
         dials=tuple(dials),
         requests=requests(),

@@ -16,7 +16,9 @@ from tests.recovery.report import sample
 STEP = StepRecord(5, "switch", Outcome.DONE, 0.0, 100.0)
 
 
-def request(at: float, side: Served, status: int | None = 200, name: str = "n", resolver: str = "r") -> Request:
+def request(
+    at: float, side: Served, status: int | None = 200, name: str = "n", resolver: str = "r"
+) -> Request:
     """One request that took 10 ms."""
     return Request(at, 10.0, name, resolver, str(side), side, status)
 
@@ -85,4 +87,10 @@ def test_the_figures_of_a_report_count_what_its_records_hold() -> None:
 
 
 def test_a_redirect_is_an_answer_and_an_error_page_is_not() -> None:
-    assert [request(1, Served.AZURE, s).failed for s in (200, 301, 404, 502, None)] == [False, False, True, True, True]
+    assert [request(1, Served.AZURE, s).failed for s in (200, 301, 404, 502, None)] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]

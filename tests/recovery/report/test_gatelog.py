@@ -17,7 +17,11 @@ def line(second: int, gate: str, event: str, **more: object) -> str:
 
 def test_a_wait_runs_from_its_first_look_to_its_passing() -> None:
     """Issue 3: in each alternation the right gate waited, its own log shows it."""
-    log = [line(3, "HealthGate", "observed"), line(4, "HealthGate", "waiting", waited=1), line(9, "HealthGate", "passed", waited=6.0)]
+    log = [
+        line(3, "HealthGate", "observed"),
+        line(4, "HealthGate", "waiting", waited=1),
+        line(9, "HealthGate", "passed", waited=6.0),
+    ]
     (record,) = gate_records(log, START)
     assert (record.gate, record.start, record.end, record.passed) == ("HealthGate", 3.5, 9.5, True)
 
@@ -28,5 +32,10 @@ def test_a_refusal_is_kept_as_one() -> None:
 
 
 def test_a_broken_line_and_an_earlier_run_are_left_out() -> None:
-    log = ["{half a li", "[]", '{"gate": "DrainGate"}', line(5, "DrainGate", "passed").replace("04:00", "03:59")]
+    log = [
+        "{half a li",
+        "[]",
+        '{"gate": "DrainGate"}',
+        line(5, "DrainGate", "passed").replace("04:00", "03:59"),
+    ]
     assert gate_records(log, START) == []

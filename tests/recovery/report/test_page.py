@@ -59,7 +59,9 @@ def test_the_page_loads_nothing_and_runs_nothing(name: str) -> None:
     page = parse(ENDINGS[name])
     assert all(load.startswith("data:") for load in page.loads)
     assert "script" not in page.tags
-    assert not re.search(r"url\(|@import|https?://", render(ENDINGS[name])), "a style must not load anything either"
+    assert not re.search(r"url\(|@import|https?://", render(ENDINGS[name])), (
+        "a style must not load anything either"
+    )
 
 
 def test_what_came_from_the_world_is_shown_and_never_taken_for_markup() -> None:
@@ -91,7 +93,16 @@ def test_the_document_has_a_schema_the_verdict_and_every_request() -> None:
     assert document["verdict"]["exitCode"] == 0
     assert len(document["requests"]) == 750
     assert document["scale"] == 60
-    assert document["drift"][1]["findings"][0].keys() >= {"verdict", "id", "path", "want", "have", "severity", "source", "fix"}
+    assert document["drift"][1]["findings"][0].keys() >= {
+        "verdict",
+        "id",
+        "path",
+        "want",
+        "have",
+        "severity",
+        "source",
+        "fix",
+    }
     assert "data" not in document["picture"]
 
 

@@ -16,7 +16,9 @@ def ending(outcome: Outcome, **more: object) -> Report:
     """A rehearsal whose fifth step ended so, with nothing after it."""
     good = sample.good()
     steps = [
-        replace(s, outcome=outcome if s.number == 5 else Outcome.DONE if s.number < 5 else Outcome.NOT_REACHED)
+        replace(
+            s, outcome=outcome if s.number == 5 else Outcome.DONE if s.number < 5 else Outcome.NOT_REACHED
+        )
         for s in good.steps
     ]
     return replace(good, steps=tuple(steps), **more)  # type: ignore[arg-type]  # fields by name

@@ -1,0 +1,44 @@
+"""`make readme`: write the README's tables of commands and exit codes anew from the code."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from recovery.exit_codes import MEANING
+from scripts.cli import VERBS
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+
+
+def tables() -> dict[str, str]:
+    """Heading -> the table below it, as Markdown."""
+    verbs = "".join(f"| `dr {verb}` | {text} |\n" for verb, (_, text) in VERBS.items())
+    codes = "".join(f"| {int(code)} | {text} |\n" for code, text in MEANING.items())
+    return {
+        "Commands": f"| command | what it does |\n|---|---|\n{verbs}",
+        "Exit codes": f"| code | meaning |\n|---|---|\n{codes}",
+    }
+
+
+def rewritten(text: str) -> str:
+    """The README with the first table below each of these headings replaced."""
+    for heading, table in tables().items():
+        pattern = re.compile(rf"(\n## {heading}\n\n)(?:\|[^\n]*\n)+")
+        text = pattern.sub(lambda found, table=table: found.group(1) + table, text, count=1)  # type: ignore[misc]  # a default binds it
+    return text
+
+
+def main() -> int:
+    """Write the file when it differs."""
+    before = README.read_text(encoding="utf-8")
+    after = rewritten(before)
+    if after != before:
+        README.write_text(after, encoding="utf-8")
+        print("README.md: tables written anew")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
