@@ -48,6 +48,7 @@ TABLE: dict[str, Duration] = {
         Duration("record reaches name servers", 30, 60, "Azure DNS FAQ: changes are typically there within 60 seconds"),
         Duration("backend health query", 15, 60, "assumed"),
         Duration("function package deploy", 60, 180, "assumed: upload, build, functions listed"),
+        Duration("database promotion", 180, 300, "Amazon RDS user guide, PromoteReadReplica: takes a few minutes; both figures assumed"),
         Duration("event delivery", 1, 10, "assumed: upload to the function's call"),
     )
 }  # fmt: skip
