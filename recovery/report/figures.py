@@ -35,6 +35,8 @@ class Switch:
     served: float | None
     mixed: int
     """Requests between first and last: the time in which both sides have to serve."""
+    lost: int = 0
+    """Those of them that failed."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +90,15 @@ def switch(requests: Sequence[Request], step: StepRecord, to: Served) -> Switch:
         last = max(last or first, own[index].at)
     until = last if last is not None else step.end
     served = next((r.at + r.ms / 1000 for r in there if not r.failed), None)
-    mixed = sum(1 for r in inside if first <= r.at <= until)
+    mixed = [r for r in inside if first <= r.at <= until]
     return Switch(
         to,
         step.start,
         first - step.start,
         None if last is None else last - step.start,
         None if served is None else served - step.start,
-        mixed,
+        len(mixed),
+        sum(r.failed for r in mixed),
     )
 
 

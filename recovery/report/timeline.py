@@ -19,6 +19,9 @@ HEIGHT = 100.0
 NARROW = 10.0
 """Bars below this per cent of the width cannot hold their own name."""
 
+MARK = 5.5
+"""Per cent of a narrow screen's width that a number in its circle takes."""
+
 NAME = 8.6
 """Per cent of the width that a name beside a bar takes."""
 
@@ -65,13 +68,13 @@ class Lane:
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment worth a vertical line. low: drawn one row down, because its neighbour is too near."""
+    """A moment worth a vertical line. level: 0 to 2, drawn so many rows down because its neighbours are too near."""
 
     number: int
     at: float
     left: float
     text: str
-    low: bool = False
+    level: int = 0
 
 
 @dataclass(frozen=True)
@@ -217,10 +220,12 @@ def marks(report: Report, window: Window) -> tuple[Mark, ...]:
         moments.append((g.end, f"{g.gate} {g.observed}" + (f": {detail}" if detail else "")))
     inside = sorted(m for m in moments if window.start <= m[0] <= window.end)
     found: list[Mark] = []
+    ends = [-100.0] * 3  # where each row's last number stands
     for number, (at, text) in enumerate(inside, 1):
         left = window.x(at)
-        near = bool(found) and left - found[-1].left < 2.4 and not found[-1].low
-        found.append(Mark(number, at, left, text, near))
+        level = next((i for i, end in enumerate(ends) if left - end >= MARK), ends.index(min(ends)))
+        ends[level] = left
+        found.append(Mark(number, at, left, text, level))
     return tuple(found)
 
 

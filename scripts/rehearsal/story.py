@@ -264,7 +264,7 @@ class Story:
                 "dr rehearse --keep    (then read the converter's log in the state folder that it names)",
             )
         self.record.fact(
-            f"a photograph of {len(data):,} bytes came back whole from {documents} documents in {span(seconds)}"
+            f"a photograph of {len(data):,} bytes came back whole from {documents} document{'s' * (documents != 1)} in {span(seconds)}"
         )
 
 
