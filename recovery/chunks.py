@@ -32,7 +32,9 @@ def assemble(documents: Iterable[Mapping[str, Json]]) -> bytes:
     for name in ("imageId", "chunkCount", "size", "sha256", "sourceEtag"):
         values = {document.get(name) for document in found}
         if len(values) > 1:
-            raise IncompleteError(f"documents of different uploads: {name} is one of {sorted(map(str, values))}")
+            raise IncompleteError(
+                f"documents of different uploads: {name} is one of {sorted(map(str, values))}"
+            )
     count = first.get("chunkCount")
     by_index: dict[int, Mapping[str, Json]] = {}
     for document in found:
@@ -46,7 +48,9 @@ def assemble(documents: Iterable[Mapping[str, Json]]) -> bytes:
         missing = sorted(set(range(count if isinstance(count, int) else 0)) - set(by_index))
         raise IncompleteError(f"{len(by_index)} of {count} chunks are there; missing: {missing[:10]}")
     try:
-        whole = b"".join(base64.b64decode(str(by_index[i].get("content")), validate=True) for i in range(count))
+        whole = b"".join(
+            base64.b64decode(str(by_index[i].get("content")), validate=True) for i in range(count)
+        )
     except binascii.Error as error:
         raise IncompleteError(f"a chunk's content is not Base64: {error}") from error
     if len(whole) != first.get("size"):

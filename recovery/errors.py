@@ -1,10 +1,10 @@
 """Every error a person can meet has three parts: what is wrong, why it matters, the command that fixes it.
 
-    DrError
-    ├── BadInput        exit 2  a setting, an option or a file is wrong; nothing was changed
-    ├── Stopped         exit 4  a gate, a lock, a missing approval or a person stopped the run
-    ├── Unobserved      exit 5  something could not be observed, so nothing may be concluded
-    └── Failed          exit 1  the work was tried and failed
+DrError
+├── BadInput        exit 2  a setting, an option or a file is wrong; nothing was changed
+├── Stopped         exit 4  a gate, a lock, a missing approval or a person stopped the run
+├── Unobserved      exit 5  something could not be observed, so nothing may be concluded
+└── Failed          exit 1  the work was tried and failed
 """
 
 from __future__ import annotations

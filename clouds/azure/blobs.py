@@ -65,7 +65,9 @@ class Blobs:
                 from azure.identity import DefaultAzureCredential
 
                 credential = DefaultAzureCredential()
-            self._made = BlobServiceClient(self.endpoint.rstrip("/"), credential=credential, retry_total=self._patience)
+            self._made = BlobServiceClient(
+                self.endpoint.rstrip("/"), credential=credential, retry_total=self._patience
+            )
         return self._made
 
     def put(
@@ -144,7 +146,9 @@ class Blobs:
                 # Clocks differ: a key that starts now is refused by a service a few seconds behind.
                 delegated = self._service.get_user_delegation_key(now - timedelta(minutes=5), until)
                 secret = {"user_delegation_key": delegated}
-            token = generate_blob_sas(self.name, container, name, permission=permission, expiry=until, **secret)
+            token = generate_blob_sas(
+                self.name, container, name, permission=permission, expiry=until, **secret
+            )
         return f"{self._service.get_blob_client(container, name).url}?{token}"
 
     def close(self) -> None:

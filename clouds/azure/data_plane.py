@@ -49,7 +49,9 @@ def writing(what: str) -> Iterator[None]:
     try:
         yield
     except AzureError as error:
-        raise _ours(Failed, what, error, "it may or may not have been done; doing it again is safe") from error
+        raise _ours(
+            Failed, what, error, "it may or may not have been done; doing it again is safe"
+        ) from error
 
 
 def _ours(kind: type[DrError], what: str, error: AzureError, why: str) -> DrError:

@@ -60,9 +60,13 @@ class Documents:
 
         with reading(f"reading {item} of {self.name}"):
             try:
-                return dict(self._container.read_item(item, partition_key=partition, response_hook=self._charge))
+                return dict(
+                    self._container.read_item(item, partition_key=partition, response_hook=self._charge)
+                )
             except CosmosResourceNotFoundError as error:
-                if error.sub_status == 1003:  # the container itself is not there: that is no answer about the item
+                if (
+                    error.sub_status == 1003
+                ):  # the container itself is not there: that is no answer about the item
                     raise
                 return None
 
@@ -85,7 +89,9 @@ class Documents:
     def partition(self, value: Json) -> list[Document]:
         """Every document of one partition (an image's chunks), in no particular order. Raises Unobserved."""
         with reading(f"reading partition {value!r} of {self.name}"):
-            found = self._container.query_items("SELECT * FROM c", partition_key=value, response_hook=self._charge)
+            found = self._container.query_items(
+                "SELECT * FROM c", partition_key=value, response_hook=self._charge
+            )
             return [dict(document) for document in found]
 
     def query(self, text: str, parameters: Sequence[Mapping[str, Json]] = ()) -> Iterator[Json]:

@@ -235,7 +235,10 @@ def _params(source: Source) -> dict[str, Any]:
         "ContentLanguage": h.content_language, "ContentDisposition": h.content_disposition,
     }  # fmt: skip
     ours = {SOURCE_ETAG: source.etag, SOURCE_WRITTEN: f"{source.written:.6f}"}
-    return {**{k: v for k, v in named.items() if v}, "Metadata": {**{k: azure_value(v) for k, v in h.metadata.items()}, **ours}}
+    return {
+        **{k: v for k, v in named.items() if v},
+        "Metadata": {**{k: azure_value(v) for k, v in h.metadata.items()}, **ours},
+    }
 
 
 def _condition(guard: Guard) -> dict[str, str]:

@@ -112,7 +112,9 @@ class BlobDoor:
             # Azurite would take it for a Put Blob or Put Block without a body, and store nothing as if it were all.
             return web.Response(
                 status=501,
-                text=_ERROR.format(code="NotImplemented", message="no copying from a URL into a blob or block"),
+                text=_ERROR.format(
+                    code="NotImplemented", message="no copying from a URL into a blob or block"
+                ),
                 content_type="application/xml",
                 headers={"x-ms-error-code": "NotImplemented"},
             )

@@ -27,7 +27,9 @@ def listen() -> socket.socket:
     return sock
 
 
-async def listening(process: asyncio.subprocess.Process, port: int, what: str, log: Path, limit: float = 60.0) -> None:
+async def listening(
+    process: asyncio.subprocess.Process, port: int, what: str, log: Path, limit: float = 60.0
+) -> None:
     """Wait until `process` accepts on `port`. Raises Failed with the log's end when it does not."""
     try:
         async with asyncio.timeout(limit):

@@ -44,7 +44,10 @@ def target(path: str) -> Target:
     segments = [unquote(s) for s in path.split("/") if s]
     named = dict(zip(segments[::2], segments[1::2], strict=False))
     return Target(
-        named.get("dbs", ""), named.get("colls", ""), named.get("docs", ""), len(segments) > 4 and segments[4] == "docs"
+        named.get("dbs", ""),
+        named.get("colls", ""),
+        named.get("docs", ""),
+        len(segments) > 4 and segments[4] == "docs",
     )
 
 
@@ -85,7 +88,9 @@ class CosmosDoor:
         """Answer one request."""
         path = request.raw_path.partition("?")[0]
         date = request.headers.get("x-ms-date", "")
-        if not rules.signed(self._key, request.method, unquote(path), date, request.headers.get("Authorization", "")):
+        if not rules.signed(
+            self._key, request.method, unquote(path), date, request.headers.get("Authorization", "")
+        ):
             return error(401, "Unauthorized", "The input authorization token can't serve the request.")
         if path.strip("/") == "":
             return await self._account()
@@ -108,13 +113,17 @@ class CosmosDoor:
             self._budgets[key] = rules.Budget(lambda: self._throughput(*key), time.monotonic)
         return self._budgets[key]
 
-    async def _items(self, request: web.BaseRequest, where: Target, budget: rules.Budget) -> web.StreamResponse:
+    async def _items(
+        self, request: web.BaseRequest, where: Target, budget: rules.Budget
+    ) -> web.StreamResponse:
         path = await self._partition_path(where)
         if path is None:
             return error(404, "NotFound", "Owner resource does not exist", {"x-ms-substatus": "1003"})
         body = await _read(request)
         if body is None:
-            return error(413, "RequestEntityTooLarge", f"Request size is too large: more than {MAX_BODY} bytes")
+            return error(
+                413, "RequestEntityTooLarge", f"Request size is too large: more than {MAX_BODY} bytes"
+            )
         headers = proxy.request_headers(request)
         headers.popall("Content-Length", None)
         kind = _kind(request)
@@ -129,11 +138,18 @@ class CosmosDoor:
         return await self._send(request, headers, changed, kind, budget)
 
     async def _send(
-        self, request: web.BaseRequest, headers: CIMultiDict[str], body: bytes, kind: str, budget: rules.Budget
+        self,
+        request: web.BaseRequest,
+        headers: CIMultiDict[str],
+        body: bytes,
+        kind: str,
+        budget: rules.Budget,
     ) -> web.StreamResponse:
         url = URL(await self._upstream() + request.raw_path, encoded=True)
         try:
-            answer = await self._client.request(request.method, url, headers=headers, data=io.BytesIO(body) if body else None)
+            answer = await self._client.request(
+                request.method, url, headers=headers, data=io.BytesIO(body) if body else None
+            )
         except (ClientError, OSError) as problem:
             return error(503, "ServiceUnavailable", f"the server behind this door does not answer: {problem}")
         async with answer:
@@ -224,7 +240,10 @@ def _true(headers: Mapping[str, str], name: str) -> bool:
 def _kind(request: web.BaseRequest) -> str:
     headers = request.headers
     if request.method == "POST":
-        if _true(headers, "x-ms-documentdb-isquery") or headers.get("Content-Type") == "application/query+json":
+        if (
+            _true(headers, "x-ms-documentdb-isquery")
+            or headers.get("Content-Type") == "application/query+json"
+        ):
             return "query"
         if _true(headers, "x-ms-cosmos-is-batch-request"):
             return "batch"
@@ -252,8 +271,13 @@ def _query(body: bytes, headers: CIMultiDict[str], path: str) -> bytes | web.Res
     try:
         asked["query"] = cosmos_sql.restrict(asked.get("query") or "SELECT * FROM c", path)
     except cosmos_sql.RestrictionError as problem:
-        return error(400, "BadRequest", f"the local Cosmos door cannot run this query in one partition: {problem}")
-    asked["parameters"] = [*(asked.get("parameters") or []), {"name": cosmos_sql.PARAMETER, "value": values[0]}]
+        return error(
+            400, "BadRequest", f"the local Cosmos door cannot run this query in one partition: {problem}"
+        )
+    asked["parameters"] = [
+        *(asked.get("parameters") or []),
+        {"name": cosmos_sql.PARAMETER, "value": values[0]},
+    ]
     return orjson.dumps(asked)
 
 
@@ -263,7 +287,9 @@ def _batch(body: bytes, headers: CIMultiDict[str]) -> bytes | web.Response:
     if not key:
         return error(400, "BadRequest", "a transactional batch needs a partition key")
     operations = orjson.loads(body)
-    return orjson.dumps([{**operation, "partitionKey": operation.get("partitionKey", key)} for operation in operations])
+    return orjson.dumps(
+        [{**operation, "partitionKey": operation.get("partitionKey", key)} for operation in operations]
+    )
 
 
 def _single(

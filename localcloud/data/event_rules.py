@@ -29,7 +29,9 @@ def check_filter(rules: Mapping[str, Json]) -> None:
     """Raise ValueError for a filter that `wants` cannot decide: guessing would deliver or drop wrongly."""
     for rule in rules.get("advancedFilters") or []:
         if rule.get("operatorType") not in _STRING_RULES:
-            raise ValueError(f"the local Event Grid does not model advanced filter {rule.get('operatorType')!r}")
+            raise ValueError(
+                f"the local Event Grid does not model advanced filter {rule.get('operatorType')!r}"
+            )
 
 
 def wants(rules: Mapping[str, Json], event: Mapping[str, Json]) -> bool:

@@ -109,7 +109,9 @@ class EventGrid:
         task.add_done_callback(self._tasks.discard)
         return delivery
 
-    async def _deliver(self, subscription: Subscription, event: Mapping[str, Json], delivery: Delivery) -> None:
+    async def _deliver(
+        self, subscription: Subscription, event: Mapping[str, Json], delivery: Delivery
+    ) -> None:
         policy = subscription.properties.get("retryPolicy") or {}
         begun = time.monotonic()
         published = _now()
@@ -145,7 +147,9 @@ class EventGrid:
             or {}
         )
         if destination.get("endpointType") != "AzureFunction":
-            raise DeliveryError("NotSupported", f"no local endpoint of type {destination.get('endpointType')!r}")
+            raise DeliveryError(
+                "NotSupported", f"no local endpoint of type {destination.get('endpointType')!r}"
+            )
         named = parts(str((destination.get("properties") or {}).get("resourceId", "")))
         await self._call(named.get("sites", ""), named.get("functions", ""), event)
 

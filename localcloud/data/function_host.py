@@ -138,12 +138,17 @@ class FunctionApp:
             environment |= self._secrets | self._settings
             environment |= {"PYTHONDONTWRITEBYTECODE": "1", "WEBSITE_SITE_NAME": self.site}
             self._process = await processes.spawn(
-                [sys.executable, str(_WORKER), str(package)], log=self._folder / "host.log", env=environment, pipe=True
+                [sys.executable, str(_WORKER), str(package)],
+                log=self._folder / "host.log",
+                env=environment,
+                pipe=True,
             )
             first = await self._line(self._process)
             self._functions = (first or {}).get("functions") or {}
             if not self._functions and self.deployment:
-                self.deployment.status_text = str((first or {}).get("error") or "the worker ended without a word")
+                self.deployment.status_text = str(
+                    (first or {}).get("error") or "the worker ended without a word"
+                )
             self._reader = asyncio.create_task(self._listen(self._process))
 
     @staticmethod

@@ -36,7 +36,10 @@ def _load(folder: str) -> dict[str, tuple[Any, dict[str, Any]]]:
     module = importlib.import_module("function_app")
     found: dict[str, tuple[Any, dict[str, Any]]] = {}
     for function in module.app.get_functions():
-        found[function.get_function_name()] = (function.get_user_function(), json.loads(function.get_function_json()))
+        found[function.get_function_name()] = (
+            function.get_user_function(),
+            json.loads(function.get_function_json()),
+        )
     return found
 
 
@@ -65,7 +68,9 @@ def main(folder: str) -> None:
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # a print in a function must not be taken for an answer
     lock = threading.Lock()
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
     logging.getLogger("azure").setLevel(logging.WARNING)
     try:
         functions = _load(folder)

@@ -18,7 +18,12 @@ class BadPackageError(ValueError):
 
 def _safe(info: zipfile.ZipInfo) -> PurePosixPath:
     path = PurePosixPath(info.filename.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts) or "\0" in info.filename:
+    if (
+        path.is_absolute()
+        or ".." in path.parts
+        or any(":" in part for part in path.parts)
+        or "\0" in info.filename
+    ):
         raise BadPackageError(f"entry {info.filename!r} would leave the package's folder")
     if stat.S_ISLNK(info.external_attr >> 16):
         raise BadPackageError(f"entry {info.filename!r} is a symbolic link")
@@ -31,7 +36,9 @@ def unpack(archive: Path, target: Path) -> None:
     Sizes are counted while reading: what a zip says about itself is not believed.
     """
     if archive.stat().st_size > MAX_ZIP_BYTES:
-        raise BadPackageError(f"the zip has {archive.stat().st_size} bytes, at most {MAX_ZIP_BYTES} are taken")
+        raise BadPackageError(
+            f"the zip has {archive.stat().st_size} bytes, at most {MAX_ZIP_BYTES} are taken"
+        )
     staging = target.with_name(target.name + ".part")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)

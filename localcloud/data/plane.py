@@ -262,7 +262,11 @@ class DataPlane:
                 await door.remove(database, container)
             else:
                 resource = (body.get("properties") or {}).get("resource") or {}
-                wanted = {k: resource[k] for k in ("partitionKey", "indexingPolicy", "uniqueKeyPolicy") if k in resource}
+                wanted = {
+                    k: resource[k]
+                    for k in ("partitionKey", "indexingPolicy", "uniqueKeyPolicy")
+                    if k in resource
+                }
                 await door.ensure(database, container, wanted)
 
     async def _site(self, site: str, body: Body | None) -> None:

@@ -19,7 +19,9 @@ from yarl import URL
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 CHUNK = 256 * 1024
-HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"})
+HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+)
 # Headers that aiohttp would add by itself; signatures cover Content-Type, so nothing may be invented.
 _NOT_INVENTED = ("User-Agent", "Content-Type", "Accept", "Accept-Encoding")
 
@@ -68,9 +70,13 @@ async def forward(
     try:
         answer = await client.request(request.method, url, headers=headers, data=data, allow_redirects=False)
     except (ClientError, OSError) as error:
-        raise web.HTTPServiceUnavailable(text=f"the server behind this door does not answer: {error}") from error
+        raise web.HTTPServiceUnavailable(
+            text=f"the server behind this door does not answer: {error}"
+        ) from error
     async with answer:
-        response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=response_headers(answer))
+        response = web.StreamResponse(
+            status=answer.status, reason=answer.reason, headers=response_headers(answer)
+        )
         await response.prepare(request)
         if request.method != "HEAD":
             async for piece in answer.content.iter_chunked(CHUNK):

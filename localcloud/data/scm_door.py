@@ -50,7 +50,12 @@ class ScmDoor:
         return found[:1] if len(found) == 2 and found[0] is found[1] else found
 
     def _view(self, found: Deployment) -> dict[str, object]:
-        return {**asdict(found), "complete": True, "active": found is self._app.deployment, "is_readonly": True}
+        return {
+            **asdict(found),
+            "complete": True,
+            "active": found is self._app.deployment,
+            "is_readonly": True,
+        }
 
     async def _publish(self, request: web.BaseRequest) -> web.Response:
         kind = request.query.get("type", "zip")
@@ -67,7 +72,9 @@ class ScmDoor:
             archive.flush()
             query = request.query
             done = await self._app.deploy(
-                Path(archive.name), query.get("message", ""), query.get("Deployer") or query.get("deployer", "")
+                Path(archive.name),
+                query.get("message", ""),
+                query.get("Deployer") or query.get("deployer", ""),
             )
         if done.status == 3:
             return _answer(400, {"error": done.status_text, "id": done.id})

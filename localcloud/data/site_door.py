@@ -24,7 +24,9 @@ class SiteDoor:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         if request.method not in ("GET", "HEAD"):
-            return web.Response(status=405, headers={"Allow": "GET, HEAD"}, text="a static site is read only\n")
+            return web.Response(
+                status=405, headers={"Allow": "GET, HEAD"}, text="a static site is read only\n"
+            )
         if self._settings is None:
             self._settings = await self._storage.website(self._account)
         settings = self._settings

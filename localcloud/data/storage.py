@@ -46,7 +46,9 @@ class Storage:
         """The client of an account."""
         if account not in self._clients:
             credential = AzureNamedKeyCredential(account, self._key)
-            self._clients[account] = BlobServiceClient(f"{self._azurite}/{account}", credential=credential, retry_total=2)
+            self._clients[account] = BlobServiceClient(
+                f"{self._azurite}/{account}", credential=credential, retry_total=2
+            )
         return self._clients[account]
 
     async def close(self) -> None:
@@ -77,7 +79,9 @@ class Storage:
     async def write(self, account: str, container: str, blob: str, data: bytes, content_type: str) -> None:
         """Write a blob, replacing it."""
         client = self.service(account).get_blob_client(container, blob)
-        await client.upload_blob(data, overwrite=True, content_settings=ContentSettings(content_type=content_type))
+        await client.upload_blob(
+            data, overwrite=True, content_settings=ContentSettings(content_type=content_type)
+        )
 
     async def length(self, account: str, container: str, blob: str) -> int | None:
         """The blob's present size in bytes, None when it is gone."""

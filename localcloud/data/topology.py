@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from recovery.model import Json
 
 DEFAULT_RU = 400
-SERVERLESS_RU = 5000  # serverless containers have no setting of their own; one physical partition serves this much
+SERVERLESS_RU = (
+    5000  # serverless containers have no setting of their own; one physical partition serves this much
+)
 
 
 def parts(resource_id: str) -> dict[str, str]:
@@ -72,7 +74,9 @@ class Topology:
             for i, b in self.of_type("microsoft.eventgrid/systemtopics")
         }
         return [
-            Subscription(i, str(b.get("name") or i.rpartition("/")[2]), topics[topic], b.get("properties") or {})
+            Subscription(
+                i, str(b.get("name") or i.rpartition("/")[2]), topics[topic], b.get("properties") or {}
+            )
             for i, b in self.of_type("microsoft.eventgrid/systemtopics/eventsubscriptions")
             for topic in [i.rpartition("/eventsubscriptions/")[0]]
             if topics.get(topic, "").lower() == account_id.lower()
@@ -103,5 +107,3 @@ def _ru(body: Mapping[str, Json]) -> int | None:
             if value:
                 return int(value)
     return None
-
-

@@ -84,7 +84,9 @@ def upload(data: bytes, version: int, name: str = "a.jpg", second: int | None = 
     return conversion.Upload(name, f"0x{version}", at, at, "image/jpeg", len(data), sha256(data).hexdigest())
 
 
-def run(store: Store, data: bytes, version: int, per_chunk: int = 10, current: int | None = None, **more: Any) -> int:
+def run(
+    store: Store, data: bytes, version: int, per_chunk: int = 10, current: int | None = None, **more: Any
+) -> int:
     made: int = conversion.convert(
         store, upload(data, version, **more), io.BytesIO(data), per_chunk, lambda: current in (None, version)
     )

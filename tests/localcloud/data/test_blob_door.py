@@ -25,7 +25,9 @@ def service(world: World) -> Iterator[BlobServiceClient]:
         yield client
 
 
-def test_a_container_declared_in_arm_really_exists_and_goes_with_it(world: World, service: BlobServiceClient) -> None:
+def test_a_container_declared_in_arm_really_exists_and_goes_with_it(
+    world: World, service: BlobServiceClient
+) -> None:
     """Issue 3, local cloud: its effects are real."""
     path = f"{STORAGE}/blobServices/default/containers/declared"
     world.put(path)
@@ -54,7 +56,9 @@ def test_a_wrong_key_is_refused(world: World, service: BlobServiceClient) -> Non
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "dir/é 1#?&%41+.jpg", "x" * 500], ids=["plain", "hostile", "long"])
-def test_a_blob_of_many_blocks_comes_back_unchanged(world: World, service: BlobServiceClient, name: str) -> None:
+def test_a_blob_of_many_blocks_comes_back_unchanged(
+    world: World, service: BlobServiceClient, name: str
+) -> None:
     """Streaming both ways must not touch the bytes, whatever the name."""
     world.put(f"{STORAGE}/blobServices/default/containers/bytes")
     data = uuid.uuid4().bytes * 200_000
@@ -64,12 +68,16 @@ def test_a_blob_of_many_blocks_comes_back_unchanged(world: World, service: BlobS
     assert name in [found.name for found in service.get_container_client("bytes").list_blobs()]
 
 
-def test_the_site_is_served_once_static_website_is_switched_on(world: World, service: BlobServiceClient) -> None:
+def test_the_site_is_served_once_static_website_is_switched_on(
+    world: World, service: BlobServiceClient
+) -> None:
     """READY-1: index.html answers 200 from the site's endpoint; missing pages answer the error document."""
     endpoint = world.call(world.plane.web_endpoint, ACCOUNT)
     assert eventually(lambda: httpx.get(endpoint).status_code) == 404
     service.set_service_properties(
-        static_website=StaticWebsite(enabled=True, index_document="index.html", error_document404_path="404.html")
+        static_website=StaticWebsite(
+            enabled=True, index_document="index.html", error_document404_path="404.html"
+        )
     )
     site = service.get_container_client("$web")
     assert site.exists()

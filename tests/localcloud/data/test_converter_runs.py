@@ -63,7 +63,11 @@ class Pipeline:
 
     def outcome(self, blob: str, nth: int = 0) -> str:
         """The final state of the nth event about a blob, "" while it is open."""
-        found = [d for d in list(self.world.plane.events.deliveries) if d.subject.endswith(f"/uploads/blobs/{blob}")]
+        found = [
+            d
+            for d in list(self.world.plane.events.deliveries)
+            if d.subject.endswith(f"/uploads/blobs/{blob}")
+        ]
         return found[nth].state if len(found) > nth and found[nth].state != "trying" else ""
 
 
@@ -95,7 +99,9 @@ def pipeline(world: World) -> Iterator[Pipeline]:
     }  # fmt: skip
     blobs = Blobs(storage_body, endpoints)
     documents = Documents({"properties": {"documentEndpoint": cosmos_url}}, endpoints, "db", "images")
-    published = httpx.post(f"{scm}/api/publish?type=zip&message=v1", content=converter_zip(), headers=BEARER, timeout=60)
+    published = httpx.post(
+        f"{scm}/api/publish?type=zip&message=v1", content=converter_zip(), headers=BEARER, timeout=60
+    )
     assert published.status_code == 202, published.text
     eventually(lambda: world.call(plane.functions, "func-run"))
     made = Pipeline(world, blobs, documents, scm)
@@ -123,7 +129,11 @@ def test_an_upload_becomes_documents_that_decode_to_its_bytes(pipeline: Pipeline
     assert assemble(found) == data
     assert sorted(d["chunkIndex"] for d in found) == [0, 1, 2]
     assert {d["contentType"] for d in found} == {"image/jpeg"}
-    runs = [e for e in pipeline.world.call(pipeline.world.plane.executions, "func-run") if e.subject.endswith(name)]
+    runs = [
+        e
+        for e in pipeline.world.call(pipeline.world.plane.executions, "func-run")
+        if e.subject.endswith(name)
+    ]
     assert [(e.function, e.success) for e in runs] == [("convert_upload", True)]
 
 
@@ -141,9 +151,13 @@ def test_a_poison_upload_is_dead_lettered_after_its_retries(pipeline: Pipeline) 
     """Issue 3: poison messages dead-lettered; the letter says how often and why."""
     pipeline.blobs.put("uploads", "poison.jpg", b"#!/bin/sh")
     assert eventually(lambda: pipeline.outcome("poison.jpg")) == "dead-lettered"
-    letters = [json.loads(pipeline.blobs.get("dead", b.name) or b"") for b in pipeline.blobs.list("dead", "CONVERT/")]
+    letters = [
+        json.loads(pipeline.blobs.get("dead", b.name) or b"") for b in pipeline.blobs.list("dead", "CONVERT/")
+    ]
     mine = [letter for (letter,) in letters if letter["subject"].endswith("poison.jpg")]
-    assert [(m["deadLetterReason"], m["deliveryAttempts"]) for m in mine] == [("MaxDeliveryAttemptsExceeded", 3)]
+    assert [(m["deadLetterReason"], m["deliveryAttempts"]) for m in mine] == [
+        ("MaxDeliveryAttemptsExceeded", 3)
+    ]
     assert pipeline.documents.partition("poison.jpg") == []
 
 
@@ -164,7 +178,9 @@ def test_a_blob_written_in_blocks_and_a_copied_blob_are_announced_once(pipeline:
     """Put Block List and Copy Blob create a blob, Put Block alone does not."""
     endpoint = pipeline.blobs.endpoint.rstrip("/")
     data = JPEG + os.urandom(600)
-    with BlobServiceClient(endpoint, credential={"account_name": "stuploads", "account_key": STORAGE_KEY}) as service:
+    with BlobServiceClient(
+        endpoint, credential={"account_name": "stuploads", "account_key": STORAGE_KEY}
+    ) as service:
         container: ContainerClient = service.get_container_client("uploads")
         blocks = container.get_blob_client("blocks.jpg")
         blocks.stage_block("MQ==", data[:300])

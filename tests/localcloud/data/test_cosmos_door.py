@@ -77,7 +77,9 @@ def test_a_query_with_a_partition_key_sees_that_partition_alone(
     container: ContainerProxy, query: str, parameters: list[dict[str, object]], want: int, page: int | None
 ) -> None:
     """The server behind the door looks through everything; the door must not let it (local-parts: paging broken)."""
-    found = container.query_items(query, parameters=parameters, partition_key="two/três é", max_item_count=page)
+    found = container.query_items(
+        query, parameters=parameters, partition_key="two/três é", max_item_count=page
+    )
     assert len(list(found)) == want
 
 
@@ -155,14 +157,18 @@ def test_a_wrong_key_is_refused(world: World, container: ContainerProxy) -> None
     assert refused.value.status_code == 401
 
 
-def test_an_unknown_container_is_a_404_and_not_a_server_error(client: CosmosClient, container: ContainerProxy) -> None:
+def test_an_unknown_container_is_a_404_and_not_a_server_error(
+    client: CosmosClient, container: ContainerProxy
+) -> None:
     """READY-2: a missing container must be told from a broken service."""
     missing = client.get_database_client("images").get_container_client("nothing")
     with pytest.raises(CosmosResourceNotFoundError):
         missing.upsert_item({"id": "1", "imageId": "x"})
 
 
-def test_beyond_the_budget_requests_are_throttled_and_the_sdk_gets_through(world: World, client: CosmosClient) -> None:
+def test_beyond_the_budget_requests_are_throttled_and_the_sdk_gets_through(
+    world: World, client: CosmosClient
+) -> None:
     """429 with x-ms-retry-after-ms and substatus 3200; the dial decides how soon (ACT-3: watched for throttling)."""
     declare(world, "slow", 400)
     slow = client.get_database_client("images").get_container_client("slow")

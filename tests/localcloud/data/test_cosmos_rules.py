@@ -40,9 +40,12 @@ def test_a_container_never_serves_more_than_its_budget_and_one_request_beyond(
         ("SELECT * FROM c", 'SELECT * FROM c WHERE c["imageId"] = @__partition '),
         (
             "SELECT c.id FROM c WHERE c.a = 1 OR c.b = 'x WHERE y' ORDER BY c.a",
-            'SELECT c.id FROM c WHERE c["imageId"] = @__partition AND (c.a = 1 OR c.b = \'x WHERE y\') ORDER BY c.a',
+            "SELECT c.id FROM c WHERE c[\"imageId\"] = @__partition AND (c.a = 1 OR c.b = 'x WHERE y') ORDER BY c.a",
         ),
-        ("select value k.id from root as k", 'select value k.id from root as k WHERE k["imageId"] = @__partition '),
+        (
+            "select value k.id from root as k",
+            'select value k.id from root as k WHERE k["imageId"] = @__partition ',
+        ),
         (
             "SELECT c.id, (SELECT VALUE 1 FROM x WHERE true) AS n FROM c",
             'SELECT c.id, (SELECT VALUE 1 FROM x WHERE true) AS n FROM c WHERE c["imageId"] = @__partition ',
@@ -70,7 +73,9 @@ def test_a_query_that_is_not_understood_is_refused_rather_than_widened(query: st
         (
             {
                 "/sqlDatabases/db/containers/C": {"options": {"throughput": 500}},
-                "/sqlDatabases/db/containers/C/throughputSettings/default": {"resource": {"throughput": 4000}},
+                "/sqlDatabases/db/containers/C/throughputSettings/default": {
+                    "resource": {"throughput": 4000}
+                },
             },
             4000,
         ),

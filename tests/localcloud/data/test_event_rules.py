@@ -31,7 +31,10 @@ EVENT: dict[str, Any] = {
         ({"includedEventTypes": ["Microsoft.Storage.BlobDeleted"]}, False),
         ({"includedEventTypes": None}, True),
         ({"advancedFilters": [{"operatorType": "StringIn", "key": "data.api", "values": ["putblob"]}]}, True),
-        ({"advancedFilters": [{"operatorType": "StringContains", "key": "subject", "values": ["/x/"]}]}, False),
+        (
+            {"advancedFilters": [{"operatorType": "StringContains", "key": "subject", "values": ["/x/"]}]},
+            False,
+        ),
     ],
 )
 def test_a_filter_decides_as_event_grid_documents_it(filter_: dict[str, Any], wanted: bool) -> None:
@@ -47,7 +50,9 @@ def test_a_filter_that_is_not_modelled_is_refused_rather_than_guessed() -> None:
 
 @settings(deadline=None)
 @given(attempts=st.integers(1, 30), minutes=st.integers(1, 1440))
-def test_retries_end_at_the_attempts_or_the_time_to_live_whichever_is_first(attempts: int, minutes: int) -> None:
+def test_retries_end_at_the_attempts_or_the_time_to_live_whichever_is_first(
+    attempts: int, minutes: int
+) -> None:
     """Event Grid message delivery and retry: both limits hold, delays never shrink."""
     policy = {"maxDeliveryAttempts": attempts, "eventTimeToLiveInMinutes": minutes}
     tried, waited, delays = 1, 0.0, []
