@@ -30,9 +30,12 @@ def resume(
         str, typer.Option("--dead-host", help="Your word that the run on this other host is dead.")
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the up goes on.")] = False,
+    retry: Annotated[list[str] | None, typer.Option("--retry", help="A failed or refused step of a runbook to try again.")] = None,
+    identity: Annotated[str, typer.Option("--as", help="Who speaks (identity of the plan).")] = "",
+    wait: Annotated[float | None, typer.Option("--wait", help="Seconds to wait when only people can go on a runbook.")] = None,
     format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> int:
-    """Prove the owner of an interrupted run dead, take Pulumi's lock from it, and finish its up.
+    """Prove the owner of an interrupted run dead, take Pulumi's lock from it, and finish its up or its runbook.
 
     The proof: on this host its processes are gone; on another host its lease has expired and a person says
     so (--dead-host). A living run is never cancelled.
@@ -42,6 +45,7 @@ def resume(
       dr resume
       dr resume -s active --yes
       dr resume --dead-host ops-2
+      dr resume --retry cutover --as ic@demay.com
     """
     from clouds.program import project_root
     from clouds.run_records import runs_folder, unfinished
@@ -49,6 +53,12 @@ def resume(
     for name in switch.STACKS if not stack else (stack,):
         switch.check_options(name, "auto", format)
     root = project_root()
+    from scripts import resume_run
+
+    begun = resume_run.unfinished_run(root)
+    if begun is not None:
+        resume_run.make_way(root, begun, dead_host)
+        return resume_run.go(root, begun, retry or [], identity, wait, format)
     records = unfinished(runs_folder(root), stack)
     names = (
         [stack] if stack else list(dict.fromkeys(str(r.data["stack"]) for r in records)) or [*switch.STACKS]
@@ -60,11 +70,11 @@ def resume(
         return int(ExitCode.CLEAN)
     target = held[0] if held else str(records[0].data["stack"])
     record = next((r for r in records if r.data["stack"] == target), None)
-    owners = [*_owners(record), *locks.get(target, []), *_lease(root, target)]
+    owners = [*owners_of(record), *locks.get(target, []), *_lease(root, target)]
     evidence = prove_dead(owners, dead_host)
     for line in evidence:
         switch.say(f"  dead: {line}")
-    _cancel(root, target, record)
+    cancel(root, target, record)
     return _finish(root, target, record, evidence, yes, format)
 
 
@@ -75,7 +85,7 @@ def _locks(stack: str) -> list[Owner]:
     return [lock.owner() for lock in read_locks(stack, PROJECT) or []]
 
 
-def _owners(record: RunRecord | None) -> list[Owner]:
+def owners_of(record: RunRecord | None) -> list[Owner]:
     """The record's two processes (ours, the CLI's) as witnesses."""
     from clouds.azure.lease import process_started
 
@@ -121,7 +131,7 @@ def _lease(root: Path, stack: str) -> list[Owner]:
     return [Owner(what, Life.DEAD, "its lease has expired")]
 
 
-def _cancel(root: Path, stack: str, record: RunRecord | None) -> None:
+def cancel(root: Path, stack: str, record: RunRecord | None) -> None:
     """Take Pulumi's own lock away, if there may be one."""
     from clouds.pulumi_cli import PulumiCli
 

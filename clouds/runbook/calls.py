@@ -14,7 +14,7 @@ from typing import Protocol
 from recovery.journal.chain import Kind, Record
 from recovery.journal.direction import Standing, standing
 from recovery.model import Json
-from recovery.runbook.events import Result
+from recovery.runbook.events import Event, Result
 from recovery.runbook.state import Phase, State
 
 
@@ -27,6 +27,15 @@ class Journal(Protocol):
     def append(self, kind: Kind, run: str, body: Mapping[str, Json]) -> Record: ...
 
     def rest(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A person's word. note: the record that says that it was taken in, written after its event: a kill between the
+    two has it taken in twice, which changes nothing (the machine takes an answer once)."""
+
+    event: Event
+    note: Mapping[str, Json]
 
 
 @dataclass(frozen=True)

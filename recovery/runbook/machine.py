@@ -115,7 +115,9 @@ def _finished(state: State, event: ev.Finished) -> State:
 def _ended(state: State, step: Step, result: Result, at: float, evidence: dict[str, object]) -> State:
     """The effect of a step's phase has ended."""
     now = state.of(step.id)
-    now = replace(now, evidence={**now.evidence, **evidence})
+    # An earlier attempt's error is no evidence of the one that succeeded.
+    earlier = {k: v for k, v in now.evidence.items() if result is not Result.OK or k not in ("error", "fix")}
+    now = replace(now, evidence={**earlier, **evidence})
     if now.phase is Phase.UNDO:
         if result is Result.OK:
             return state.put(step.id, _rest(now, Phase.UNDONE, at))

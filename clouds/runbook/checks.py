@@ -1,0 +1,154 @@
+"""Effects that look at the live side as users and operators do: smoke, end to end, supporting services (VAL-1 to 3)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from contextlib import closing
+
+from clouds.azure.arm import ArmError
+from clouds.gates.world import POLL_SECONDS, version
+from clouds.http_probe import Question, probe_all
+from clouds.runbook.azure_effects import AzureEffects
+from clouds.runbook.calls import Call, Handler, Outcome, failed, ok, seen, unknown
+from clouds.runbook.footprint import Footprint
+from recovery import chunks
+from recovery.journal.chain import Kind
+from recovery.model import Json
+
+MARK = "dr-probe/"
+"""Test data's prefix: left out of every proof, and removed (Definitions, VAL-2)."""
+
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==")
+"""A PNG of one pixel."""
+
+CONVERSION_SECONDS = 600.0
+
+
+class CheckEffects:
+    """Looks through the gateway's own address, so that no cache speaks for it."""
+
+    def __init__(self, footprint: Footprint, azure: AzureEffects) -> None:
+        self.at, self._azure = footprint, azure
+
+    def table(self) -> dict[str, Handler]:
+        """Effect kind -> function."""
+        return {
+            "smoke.run": self.smoke,
+            "end_to_end.run": self.end_to_end,
+            "converter.warm": self.end_to_end,
+            "converter.idle": self.idle,
+            "support.run": self.support,
+            "telemetry.observe": self.telemetry,
+        }
+
+    def smoke(self, args: Mapping[str, Json], call: Call) -> Outcome:
+        """/health and the site answer 200 at the gateway, and its backends are healthy (VAL-1)."""
+        gateway = self.at.gateway()
+        if gateway is None or not gateway.address:
+            return unknown("the gateway's address cannot be read")
+        hosts = self.at.props("ReturnGate").get("primaryHosts") or []
+        if call.drill:  # the public names lead elsewhere: the contingency name is asked as well
+            hosts = [*hosts, {"host": self._contingency(), "path": "/health"}]
+        answers = probe_all([Question(gateway.address, str(h["host"]), str(h["path"])) for h in hosts], self.at.endpoints)
+        bad = [str(one) for one in answers if not one.ok]
+        health = self.at.look("HealthGate", "active")
+        if health.get("observed") != "healthy":
+            bad.append(f"backends are {health.get('observed')}: {health.get('detail', '')}")
+        return seen(not bad, call, "; ".join(bad), asked=[str(one) for one in answers])
+
+    def _contingency(self) -> str:
+        record = self.at.named("dr-name")
+        return f"{record.inputs['relativeRecordSetName']}.{record.inputs['zoneName']}"
+
+    def end_to_end(self, args: Mapping[str, Json], call: Call) -> Outcome:
+        """A marked image by SAS URL, its documents read back and decoded, then both removed (VAL-2)."""
+        import httpx
+
+        name = f"{MARK}{hashlib.sha256(call.key.encode()).hexdigest()[:12]}.png"
+        data = PIXEL + hashlib.sha256(call.key.encode()).digest()  # trailing bytes: no two test images are alike
+        began = self.at.world.clock()
+        with closing(self.at.blobs("storage-uploads")) as blobs:
+            url = blobs.signed_url("uploads", name, permission="cw", minutes=15)
+            sent = httpx.put(url, content=data, headers={"x-ms-blob-type": "BlockBlob", "Content-Type": "image/png"},
+                             timeout=30, trust_env=False)  # fmt: skip
+            if sent.status_code != 201:
+                return failed(f"the upload by SAS URL answered {sent.status_code}")
+            documents = self.at.documents()
+            deadline = began + self.at.world.limit(CONVERSION_SECONDS)
+            why = "there are no documents"
+            try:
+                while True:
+                    found = documents.partition(name)
+                    try:
+                        if chunks.assemble(found) == data:
+                            seconds = round(self.at.world.clock() - began, 3)
+                            return ok(image=name, bytes=len(data), documents=len(found), seconds=seconds)
+                        why = "the documents decode to something else"
+                    except chunks.IncompleteError as error:
+                        why = str(error)
+                    if self.at.world.clock() >= deadline:
+                        return failed(f"{name} was uploaded but not converted: {why}", image=name)
+                    self.at.world.pause(POLL_SECONDS)
+            finally:
+                self._remove(name)
+                blobs.delete("uploads", name)
+
+    def _remove(self, name: str) -> None:
+        documents = self.at.documents()
+        for one in documents.partition(name):
+            documents.delete(str(one["id"]), name)
+
+    def idle(self, args: Mapping[str, Json], call: Call) -> Outcome:
+        """No upload of the last minutes lacks its documents: nothing is still being processed (BACK-5)."""
+        documents, waiting = self.at.documents(), list[str]()
+        since = (call.state.started or 0.0) - 86400
+        with closing(self.at.blobs("storage-uploads")) as blobs:
+            looked = 0
+            for blob in blobs.list("uploads"):
+                if blob.last_modified.timestamp() < since or blob.name.startswith(MARK):
+                    continue
+                looked += 1
+                try:
+                    chunks.assemble(documents.partition(blob.name))
+                except chunks.IncompleteError as error:
+                    waiting.append(f"{blob.name}: {error}")
+        return seen(not waiting, call, f"{len(waiting)} not converted: {'; '.join(waiting[:5])}", looked=looked)
+
+    def support(self, args: Mapping[str, Json], call: Call) -> Outcome:
+        """Certificate, throughput and the uploads container (VAL-3). What cannot be seen is named, never assumed."""
+        bad: list[str] = []
+        throughput = self.at.look("CosmosThroughput", "active").get("observed")
+        if throughput != int(args["throughput"]):
+            bad.append(f"{throughput} RU/s, wanted {args['throughput']}")
+        with closing(self.at.blobs("storage-uploads")) as blobs:
+            sizes = [blob.size for blob in blobs.list("uploads")]
+        found: dict[str, Json] = {"throughput": throughput, "uploads": len(sizes), "bytes": sum(sizes)}
+        found["certificate"] = self._certificate()
+        return seen(not bad, call, "; ".join(bad), **found)
+
+    def _certificate(self) -> str:
+        try:
+            body = self.at.body(self.at.of_type("azure-native:network:ApplicationGateway"))
+        except ArmError as error:
+            return f"unknown: {error}"
+        held = (body.get("properties") or {}).get("sslCertificates") or []
+        return f"{len(held)} on the gateway" if held else "none: the gateway has no HTTPS listener in these settings"
+
+    def telemetry(self, args: Mapping[str, Json], call: Call) -> Outcome:
+        """The gateway's own request figures arrive (VAL-3). Application Insights lags by minutes."""
+        from clouds.azure import metrics
+
+        world = self.at.world
+        end = world.now()
+        try:
+            requests = metrics.total(world.arm, str(self.at.props("DrainGate")["gatewayId"]), "TotalRequests",
+                                     end - world.real(1800), end)  # fmt: skip
+        except (ArmError, ValueError) as error:
+            return unknown(f"the gateway's request count: {error}")
+        call.note(Kind.NOTE, {"what": "telemetry", "requests": requests})
+        return ok(requests=requests)
+
+
+__all__ = ["MARK", "CheckEffects", "version"]

@@ -1,0 +1,1 @@
+"""What people are told during a disaster: texts in two languages, made from facts alone. Pure."""
