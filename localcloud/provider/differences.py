@@ -106,6 +106,10 @@ def refreshed(inputs: Json, before: Json, now: Json, key: str = "") -> Json:
         return inputs
     if same(inputs, now, key):
         return inputs
+    if isinstance(inputs, list) and isinstance(now, Mapping):
+        # A set of ids goes in as a list and comes out as a map (identity.userAssignedIdentities).
+        keys = sorted(str(name) for name in now)
+        return inputs if sorted(str(i).lower() for i in inputs) == [k.lower() for k in keys] else keys
     if isinstance(inputs, Mapping) and isinstance(now, Mapping):
         return _refreshed_map(inputs, before if isinstance(before, Mapping) else {}, now, key)
     if isinstance(inputs, list) and isinstance(now, list):

@@ -26,6 +26,9 @@ from recovery.model import Json
 VERSION = "3.29.0"
 """The release whose types and API versions are served (the SDK pins it in pulumi-plugin.json)."""
 
+STABLE = frozenset({"name", "location"})
+"""Outputs that a preview of an update keeps; all others that are no inputs are unknown (provider.go, Update)."""
+
 Request = Any  # generated messages carry no types of their own
 
 _KINDS = {
@@ -142,7 +145,8 @@ class AzureNative(provider_pb2_grpc.ResourceProviderServicer):
     def Update(self, request: Request, context: grpc.ServicerContext) -> Request:
         token, news = token_of(request.urn), to_plain(request.news)
         if request.preview:
-            return pb.UpdateResponse(properties=to_struct(foreseen(token, news)))
+            stable = {k: v for k, v in to_plain(request.olds).items() if k in STABLE}
+            return pb.UpdateResponse(properties=to_struct({**foreseen(token, news), **stable}))
         try:
             outputs = self._resources.write(token, request.id, news)
         except ArmError as error:

@@ -110,8 +110,17 @@ class Engine:
             pb.DiffRequest(urn=self.urn(token), id="x", old_inputs=to_struct(old), news=to_struct(new))
         )
 
-    def update(self, token: str, id: str, new: Mapping[str, Json], preview: bool = False) -> dict[str, Json]:
-        request = pb.UpdateRequest(urn=self.urn(token), id=id, news=to_struct(new), preview=preview)
+    def update(
+        self,
+        token: str,
+        id: str,
+        new: Mapping[str, Json],
+        preview: bool = False,
+        old: Mapping[str, Json] | None = None,
+    ) -> dict[str, Json]:
+        request = pb.UpdateRequest(
+            urn=self.urn(token), id=id, news=to_struct(new), olds=to_struct(old or {}), preview=preview
+        )
         return to_plain(self.stub.Update(request).properties)
 
     def delete(self, token: str, id: str, inputs: Mapping[str, Json]) -> None:

@@ -52,6 +52,28 @@ def test_a_preview_answers_in_the_shape_of_the_outputs(engine: Engine) -> None:
     assert engine.update(VMSS, id_, inputs, preview=True)["identity"] == outputs["identity"]
 
 
+def test_a_previewed_update_keeps_name_and_place_and_knows_nothing_else_of_the_cloud(engine: Engine) -> None:
+    """Else every child named after its parent would plan a replacement (azure-native's provider.go, Update)."""
+    id_, outputs = engine.create(NSG, NSG_INPUTS)
+    foreseen = engine.update(NSG, id_, NSG_INPUTS, preview=True, old=outputs)
+    assert (foreseen["name"], foreseen["location"]) == ("nsg", "brazilsouth")
+    assert "id" not in foreseen
+    assert "provisioningState" not in foreseen
+
+
+def test_an_identity_that_was_made_anew_is_the_same_set_of_identities(engine: Engine) -> None:
+    """The ids go in as a list and come out as a map whose values (principalId) only the cloud chooses."""
+    one = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
+    inputs = {**VMSS_INPUTS, "identity": {"type": "UserAssigned", "userAssignedIdentities": [one]}}
+    id_, outputs = engine.create(VMSS, inputs)
+    live = engine.store.bodies[id_.lower()]["identity"]
+    live["userAssignedIdentities"] = {one.replace("resourceGroups", "resourcegroups"): {"principalId": "new"}}
+    assert engine.read(VMSS, id_, inputs, outputs)[1] == inputs
+    live["userAssignedIdentities"][one + "-two"] = {"principalId": "x"}
+    found = engine.diff(VMSS, engine.read(VMSS, id_, inputs, outputs)[1], inputs)
+    assert list(found.diffs) == ["identity"]
+
+
 def test_what_exists_already_is_refused_as_azure_native_refuses_it(engine: Engine) -> None:
     """facts.md: a fresh stack fails on its first resource, and nothing is damaged."""
     id_, _ = engine.create(NSG, NSG_INPUTS)
