@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import json
-import os
-import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -17,10 +13,8 @@ from recovery.errors import BadInput, DrError, Stopped
 from recovery.exit_codes import ExitCode
 from recovery.journal.direction import Direction
 from scripts.command import run
-
-if TYPE_CHECKING:
-    from clouds.sync.outcome import Outcome
-    from clouds.sync.world import SyncWorld
+from scripts.syncing.carry import carry, known_format, opened
+from scripts.syncing.show import say, show
 
 FLOWS = ("site", "uploads", "metadata")
 USAGE = """Usage: dr sync site|uploads|metadata|all|verify|watch|freeze|unfreeze|reconcile|direction [OPTIONS]
@@ -50,222 +44,6 @@ MaxDelete = Annotated[
     int, typer.Option("--max-delete", help="Most obsolete objects deleted, in percent of the target.")
 ]
 Format = Annotated[str, typer.Option("--format", help="text or json.")]
-
-
-def say(text: str) -> None:
-    """Talk goes to stderr; stdout is for data."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def opened() -> SyncWorld:
-    """The site's data, as the stack files and the declared resources name it."""
-    from clouds.program import project_root
-    from clouds.sync.world import SyncWorld
-
-    return SyncWorld(project_root(), "standby", os.environ)
-
-
-def carry(flows: Sequence[str], *, reverse: bool, dry_run: bool, max_delete: int, format: str) -> int:
-    """Run the flows one after the other under the fence; each leaves its record."""
-    _known_format(format)
-    if not 0 <= max_delete <= 100:
-        raise BadInput(
-            f"--max-delete is a percentage from 0 to 100, not {max_delete}",
-            "nothing was changed",
-            "dr sync site --max-delete 10",
-        )
-    from clouds.sync.direction import Directions
-
-    world = opened()
-    try:
-        directions = Directions(world.journal)
-        wanted = Direction.REVERSE if reverse else Direction.FORWARD
-        try:
-            fence = (lambda: None) if dry_run else directions.fence(wanted)
-        except Stopped:
-            _divergence(world, flows, directions)
-            raise
-        outcomes = [_one(world, flow, reverse, dry_run, max_delete, fence, directions) for flow in flows]
-    finally:
-        world.close()
-    return show(outcomes, format)
-
-
-def _one(
-    world: SyncWorld,
-    flow: str,
-    reverse: bool,
-    dry_run: bool,
-    max_delete: int,
-    fence: Callable[[], None],
-    directions: Any,
-) -> Outcome:
-    from clouds.sync import records
-    from clouds.sync.outcome import Outcome
-
-    before = records.latest(world.home, flow) or {}
-    known = (before.get("counts") or {}).get("sourceKeys")
-    epoch, cutover = directions.read().epoch, directions.cutover()
-    with Bar(flow, known) as bar:
-        try:
-            if flow == "metadata":
-                from clouds.sync import metadata
-
-                done = metadata.run(
-                    world,
-                    reverse=reverse,
-                    fence=fence,
-                    cutover=cutover,
-                    dry_run=dry_run,
-                    on_change=bar.figures,
-                )
-            else:
-                from clouds.sync import objects
-
-                done = asyncio.run(
-                    objects.run(world, flow, reverse=reverse, fence=fence, cutover=cutover, max_delete=max_delete,
-                                dry_run=dry_run, on_change=bar.objects)
-                )  # fmt: skip
-        except DrError as error:
-            failed = Outcome(
-                flow,
-                "reverse" if reverse else "forward",
-                epoch,
-                datetime.now(UTC).isoformat(),
-                errors=[error.summary],
-            )
-            if not dry_run:
-                records.write(world.home, world.journal, flow, failed.to_json())
-            raise
-    done.epoch = epoch
-    if not dry_run:
-        path, away = records.write(world.home, world.journal, flow, done.to_json())
-        say(f"run record: {path}")
-        if away is not None:
-            done.errors.append(f"the run record is in {path} alone: {away.summary}")
-    return done
-
-
-def _divergence(world: SyncWorld, flows: Sequence[str], directions: Any) -> None:
-    """Why it matters that this run was refused: what AWS took in since the cutover. Never hides the refusal."""
-    from clouds.objects.model import ObjectError
-    from clouds.sync import objects
-
-    since = directions.cutover()
-    if since is None:
-        return
-    for flow in flows:
-        if flow in objects.FLOWS:
-            try:
-                found = objects.divergence(world, flow, since)
-            except ObjectError as error:
-                say(f"  {flow}: whether AWS accepted writes since the cutover is not known ({error})")
-                continue
-            said = (
-                f"AWS accepted {len(found)} objects since the cutover"
-                if found
-                else "AWS accepted nothing since the cutover"
-            )
-            say(f"  {flow}: {said}" + "".join(f"\n    {one}" for one in found[:20]))
-
-
-def show(outcomes: Sequence[Outcome], format: str) -> int:
-    """Figures on stdout, a verdict sentence last; returns the worst exit code."""
-    code = max((one.code for one in outcomes), key=_severity, default=ExitCode.CLEAN)
-    if format == "json":
-        print(
-            json.dumps(
-                {"flows": [one.to_json() for one in outcomes], "exitCode": int(code)},
-                indent=1,
-                ensure_ascii=False,
-            )
-        )
-        return int(code)
-    for one in outcomes:
-        print("\n".join(lines(one)))
-    words = {
-        ExitCode.CLEAN: "It is carried and proven."
-        if not all(o.dry_run for o in outcomes)
-        else "Nothing was changed (dry run).",
-        ExitCode.FINDING: "It is not proven: see above.",
-        ExitCode.STOPPED: "Deletions were refused: see above.",
-    }
-    print(words.get(code, "It failed: see above."))
-    return int(code)
-
-
-def _severity(code: ExitCode) -> int:
-    return [
-        ExitCode.CLEAN,
-        ExitCode.FINDING,
-        ExitCode.STOPPED,
-        ExitCode.UNOBSERVED,
-        ExitCode.USAGE,
-        ExitCode.FAILED,
-    ].index(code)
-
-
-def lines(one: Outcome) -> list[str]:
-    """An outcome as a person reads it."""
-    counts = {k: v for k, v in one.counts.items() if v}
-    out = [
-        f"{one.flow} ({one.direction}, {one.seconds:.1f} s): "
-        + (", ".join(f"{k} {v:,}" for k, v in counts.items()) or "nothing")
-    ]
-    out += [f"  {text}" for text in one.would[:50]]
-    out += [f"  error: {text}" for text in one.errors[:20]]
-    out += [f"  {one.refused}"] if one.refused else []
-    out += [f"  divergence (in AWS alone, written since the cutover): {key}" for key in one.divergence[:20]]
-    out += [
-        f"  conflict (written on both sides, AWS's version kept aside): {key}" for key in one.conflicts[:20]
-    ]
-    for proof in one.proofs:
-        word = "holds" if proof.holds else "DOES NOT HOLD"
-        out.append(
-            f"  proof {proof.name} at {proof.cut}: {word}; {proof.equal:,} of {proof.compared:,} equal "
-            f"({proof.percent:.1f} %), {proof.population:,} in the source, {proof.later:,} later"
-        )
-        out += [f"    {name}: {value}" for name, value in proof.notes.items() if value not in ([], "")]
-        out += [f"    {text}" for text in proof.differing[:10]]
-    return out
-
-
-class Bar:
-    """Progress on stderr: what was judged and carried, the rate, the rest by the last run's size."""
-
-    def __init__(self, flow: str, known: int | None) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,} keys  {task.fields[said]}"),
-            TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True,
-        )  # fmt: skip
-        self._task = self._progress.add_task(flow, total=known, said="")
-
-    def __enter__(self) -> Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def objects(self, now: Any) -> None:
-        """clouds.objects.mover.Progress."""
-        rate = now.copied_bytes / now.seconds / 1e6 if now.seconds else 0.0
-        said = f"{now.copied:,} copied, {rate:.1f} MB/s, {now.error_count} errors"
-        self._progress.update(self._task, completed=now.tally.source_keys, said=said)
-
-    def figures(self, done: int, said: str) -> None:
-        """A count and words."""
-        self._progress.update(self._task, completed=done, said=said)
-
-
-def _known_format(format: str) -> None:
-    if format not in ("text", "json"):
-        raise BadInput(
-            f"there is no format {format!r}", "nothing was changed", "dr sync all --format text|json"
-        )
 
 
 def _flow_verb(flow: str) -> Callable[..., int]:
@@ -328,7 +106,7 @@ def verify(
     ] = 10,
 ) -> int:
     """The proofs alone, at a cut, and what AWS accepted since the cutover. Changes nothing."""
-    _known_format(format)
+    known_format(format)
     from clouds.sync import verify as proofs
 
     world = opened()
@@ -339,10 +117,112 @@ def verify(
     return show(outcomes, format)
 
 
+Only = Annotated[str, typer.Option("--only", help="uploads or table; both when it is left out.")]
+
+
+def freeze(only: Only = "") -> int:
+    """Block writes to the primary's uploads and table, proven by a refused write; what was there is kept."""
+    return _freezing(only, lambda freezer, name: str(freezer.freeze(name)))
+
+
+def unfreeze(only: Only = "") -> int:
+    """Put the former policies back, byte for byte."""
+    return _freezing(only, lambda freezer, name: str(freezer.unfreeze(name)))
+
+
+def _freezing(only: str, act: Callable[[Any, str], str]) -> int:
+    from clouds.sync.freeze import TARGETS, freezer
+
+    if only and only not in TARGETS:
+        raise BadInput(
+            f"--only {only!r} is not known (known: {', '.join(TARGETS)})",
+            "nothing was changed",
+            "dr sync freeze --only uploads",
+        )
+    world, errors = opened(), []
+    try:
+        made = freezer(world)
+        for name in (only,) if only else TARGETS:
+            try:
+                print(act(made, name))
+            except DrError as error:  # the other one is still frozen: half a freeze is better than none
+                errors.append(error)
+    finally:
+        world.close()
+    for earlier in errors[:-1]:
+        say(f"dr sync: {earlier}")
+    if errors:
+        raise errors[-1]
+    return int(ExitCode.CLEAN)
+
+
+def watch(
+    seconds: Annotated[float, typer.Option("--seconds", help="Stop after so many; 0: never.")] = 0.0,
+) -> int:
+    """Carry changes of the table and the buckets as they happen; lag and counts on stderr. Stopped by Ctrl-C."""
+    from clouds.sync import watching
+    from clouds.sync.direction import Directions
+
+    world = opened()
+    try:
+        fence = Directions(world.journal).fence(Direction.FORWARD)
+        shown = [0]
+
+        def show_lag(items: Any, objects: Any) -> None:
+            if items.applied + objects.applied != shown[0]:
+                shown[0] = items.applied + objects.applied
+                say(
+                    f"items {items.applied:,} (lag {items.last:.1f} s, worst {items.worst:.1f}), objects {objects.applied:,} (lag {objects.last:.1f} s, worst {objects.worst:.1f})"
+                )
+
+        try:
+            watching.run(world, fence, show_lag, seconds=seconds or None)
+        except watching.GapError:
+            say(
+                "the stream no longer holds what comes after the checkpoint: an incremental export fills the gap"
+            )
+            return carry(("metadata",), reverse=False, dry_run=False, max_delete=10, format="text")
+    finally:
+        world.close()
+    return int(ExitCode.CLEAN)
+
+
+def reconcile(dry_run: DryRun = False) -> int:
+    """Find uploads whose documents are missing or incomplete and send only those to the converter."""
+    from clouds.sync import reconcile as reconciling
+    from clouds.sync.direction import Directions
+
+    world = opened()
+    try:
+        now = Directions(world.journal).read()
+        if now.direction is Direction.FORWARD and not dry_run:
+            raise Stopped(
+                "AWS is the origin: its own converter makes the documents",
+                "two converters would write the same keys",
+                "dr sync reconcile --dry-run",
+            )
+        done = asyncio.run(reconciling.run(world, dry_run=dry_run, fence=lambda: None))
+    finally:
+        world.close()
+    print(
+        "\n".join(
+            [
+                *done.missing[:100],
+                f"{done.complete:,} uploads have whole documents, {len(done.missing):,} have not, {done.sent:,} were sent to the converter.",
+            ]
+        )
+    )
+    return int(ExitCode.FINDING if dry_run and done.missing else ExitCode.CLEAN)
+
+
 VERBS: dict[str, Callable[..., int]] = {
     **{flow: _flow_verb(flow) for flow in (*FLOWS, "all")},
     "direction": direction,
     "verify": verify,
+    "freeze": freeze,
+    "unfreeze": unfreeze,
+    "watch": watch,
+    "reconcile": reconcile,
 }
 
 

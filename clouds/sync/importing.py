@@ -56,13 +56,16 @@ class Ready:
     at: int
     body: bytes | None
     digest: str = ""
+    latest: int = 0
 
 
 def ready(change: Change, keys: Keys) -> Ready:
     """A change in Cosmos DB's terms. Raises NotAnItem for what no document can hold."""
     if change.item is None:
         bare = to_document(change.keys, keys)
-        return Ready(document_id(change.keys, keys), bare[keys.partition], change.at, None)
+        return Ready(
+            document_id(change.keys, keys), bare[keys.partition], change.at, None, latest=change.latest
+        )
     document = to_document(change.item, keys)
     made = digest(document)
     document[MINE] = {**document.get(MINE, {}), "at": change.at, "digest": made}
@@ -71,7 +74,7 @@ def ready(change: Change, keys: Keys) -> Ready:
         raise NotAnItem(
             f"item {document['id'][:80]}: {len(body)} bytes as a document, Cosmos DB takes {MAX_DOCUMENT_BYTES}"
         )
-    return Ready(document["id"], document[keys.partition], change.at, body, made)
+    return Ready(document["id"], document[keys.partition], change.at, body, made, change.latest)
 
 
 async def bring(
@@ -156,7 +159,7 @@ async def _write(one: Ready, there: Mapping[str, Any] | None, into: Container, d
         return
     mine = there.get("mine") or {}
     at = int(mine.get("at") or int(there["_ts"]) * 1_000_000)
-    if at > one.at:
+    if at > one.latest:
         done.overtaken += 1
     elif one.body is None:
         await into.delete(one.id, one.partition, there["_etag"])

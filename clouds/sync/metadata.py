@@ -209,7 +209,7 @@ async def compare(into: Container, expected: dict[str, str], proof: Proof, cut: 
         "missing": len(missing),
         "extra": extra,
     }
-    proof.holds = not missing and not extra and proof.equal == proof.compared
+    proof.holds = bool(expected) and not missing and not extra and proof.equal == proof.compared
 
 
 def _drawn(id: str, share: int) -> bool:

@@ -138,8 +138,10 @@ async def prove(
         totals["targetBytes"],
     )
     notes = proof.notes
+    if not proof.population:
+        notes["empty"] = "the source is empty at the cut: nothing is proven of nothing"
     proof.holds = (
-        proof.equal == proof.compared == proof.population and same
+        proof.equal == proof.compared == proof.population > 0 and same
         and not notes.get("pagesFailed") and notes.get("newestEqual", 0) == notes.get("newestCompared", 0)
     )  # fmt: skip
     return proof

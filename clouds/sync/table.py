@@ -34,7 +34,7 @@ class Table:
                 with _said(f"reading {len(asked)} items of {self._name}"):
                     answer = self._client.batch_get_item(RequestItems=rest)
                 for found in answer["Responses"].get(self._name, []):
-                    yield {name: _json(value) for name, value in found.items()}
+                    yield {name: typed_json(value) for name, value in found.items()}
                 rest = answer.get("UnprocessedKeys")
                 if not rest:
                     break
@@ -124,7 +124,7 @@ def _boto(typed: Any) -> Any:
     return {tag: value}
 
 
-def _json(typed: Any) -> Any:
+def typed_json(typed: Any) -> Any:
     """The inverse: binary as Base64 text."""
     import base64
 
@@ -134,7 +134,7 @@ def _json(typed: Any) -> Any:
     if tag == "BS":
         return {"BS": [base64.b64encode(bytes(one)).decode() for one in value]}
     if tag == "L":
-        return {"L": [_json(one) for one in value]}
+        return {"L": [typed_json(one) for one in value]}
     if tag == "M":
-        return {"M": {name: _json(one) for name, one in value.items()}}
+        return {"M": {name: typed_json(one) for name, one in value.items()}}
     return {tag: value}

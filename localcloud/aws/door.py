@@ -5,6 +5,7 @@
 | a presigned URL is refused after X-Amz-Expires seconds | S3 user guide, "Download and upload objects with presigned URLs" |
 | PutObject and UploadPart whose Content-MD5 does not match are BadDigest | S3 API, "Error responses" |
 | a Deny in a table's resource policy refuses the action | DynamoDB developer guide, "Using resource-based policies" |
+| a Deny with ArnNotLike aws:PrincipalArn spares that principal | IAM user guide, "Global condition context keys" |
 | exports write manifests and checksums; incremental ones obey their window | `localcloud.aws.exports` |
 """
 
@@ -14,11 +15,13 @@ import base64
 import hashlib
 import io
 import json
+import re
+import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
 from localcloud.aws.exports import ExportError, Exports
@@ -36,9 +39,11 @@ class Door:
         self._app = app
         self._account, self._region = account, region
         self.exports = Exports(account, region)
+        teach_conditions()
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         """Answer one request."""
+        caller.arn = arn_of(environ, self._account)
         if environ.get(_TARGET, "").startswith(_DYNAMODB):
             return self._dynamodb(environ, start)
         query = environ.get("QUERY_STRING", "")
@@ -92,18 +97,59 @@ class Door:
         policy = backend.resource_policies.get(found.table_arn) if found is not None else None
         if policy is None:
             return False
-        return denies(json.loads(policy.policy_doc), f"dynamodb:{action}")
+        return denies(json.loads(policy.policy_doc), f"dynamodb:{action}", caller.arn)
 
 
-def denies(policy: Any, action: str) -> bool:
-    """True when a statement denies the action to everyone (the only kind of policy that is looked at)."""
+SYNC = "local"
+"""Access key of the tool's own clients (clouds.aws.session); any other is somebody else."""
+
+
+class _Caller(threading.local):
+    """Who asks, in the thread that answers: moto itself takes everybody for the same user."""
+
+    arn = ""
+
+
+caller = _Caller()
+
+
+def arn_of(environ: Environ, account: str) -> str:
+    """The principal of a request, by its access key."""
+    text = environ.get("HTTP_AUTHORIZATION", "") + unquote(environ.get("QUERY_STRING", ""))
+    found = re.search(r"Credential=([^/&,]+)/", text)
+    key = found[1] if found else ""
+    return f"arn:aws:sts::{account}:user/{'moto' if key == SYNC else key}"
+
+
+def spared(statement: Any, arn: str) -> bool:
+    """Does the statement's own condition leave this principal out?"""
+    names = ((statement.get("Condition") or {}).get("ArnNotLike") or {}).get("aws:PrincipalArn") or []
+    return any(fnmatchcase(arn, pattern) for pattern in ([names] if isinstance(names, str) else names))
+
+
+def denies(policy: Any, action: str, arn: str = "") -> bool:
+    """True when a statement denies the action to this principal (statements that deny everyone are looked at)."""
     statements = policy.get("Statement", [])
     for one in statements if isinstance(statements, list) else [statements]:
         actions = one.get("Action", [])
         for pattern in actions if isinstance(actions, list) else [actions]:
             if one.get("Effect") == "Deny" and fnmatchcase(action.lower(), pattern.lower()):
-                return True
+                return not spared(one, arn)
     return False
+
+
+def teach_conditions() -> None:
+    """moto denies whenever a statement has a condition that it does not know: let ours through where it spares."""
+    from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+
+    asked = IAMPolicyStatement.is_action_permitted
+
+    def is_action_permitted(self: Any, *given: Any, **named: Any) -> Any:
+        return (
+            PermissionResult.NEUTRAL if spared(self._statement, caller.arn) else asked(self, *given, **named)
+        )
+
+    setattr(IAMPolicyStatement, "is_action_permitted", is_action_permitted)  # noqa: B010 - mypy refuses the assignment
 
 
 def expired(query: dict[str, list[str]], now: datetime) -> bool:

@@ -49,11 +49,20 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Change:
-    """One item's write. item None: deleted. at: microseconds since the epoch (a full export's own time: no later)."""
+    """One item's write. item None: deleted. at: microseconds since the epoch (a full export's own time: no later).
+
+    coarse: `at` is a whole second, and the write was somewhere in it (a stream says no more).
+    """
 
     keys: Item
     item: Item | None
     at: int
+    coarse: bool = False
+
+    @property
+    def latest(self) -> int:
+        """The latest moment that `at` may mean."""
+        return self.at + 999_999 if self.coarse else self.at
 
 
 def checked(name: str, data: bytes, checksum: str) -> bytes:

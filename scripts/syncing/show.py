@@ -1,0 +1,110 @@
+"""A sync as a person reads it: progress on stderr, figures and a verdict sentence on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from recovery.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from clouds.sync.outcome import Outcome
+
+
+def say(text: str) -> None:
+    """Talk goes to stderr; stdout is for data."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def show(outcomes: Sequence[Outcome], format: str) -> int:
+    """Figures on stdout, a verdict sentence last; returns the worst exit code."""
+    code = max((one.code for one in outcomes), key=_severity, default=ExitCode.CLEAN)
+    if format == "json":
+        print(
+            json.dumps(
+                {"flows": [one.to_json() for one in outcomes], "exitCode": int(code)},
+                indent=1,
+                ensure_ascii=False,
+            )
+        )
+        return int(code)
+    for one in outcomes:
+        print("\n".join(lines(one)))
+    words = {
+        ExitCode.CLEAN: "It is carried and proven."
+        if not all(o.dry_run for o in outcomes)
+        else "Nothing was changed (dry run).",
+        ExitCode.FINDING: "It is not proven: see above.",
+        ExitCode.STOPPED: "Deletions were refused: see above.",
+    }
+    print(words.get(code, "It failed: see above."))
+    return int(code)
+
+
+def _severity(code: ExitCode) -> int:
+    return [
+        ExitCode.CLEAN,
+        ExitCode.FINDING,
+        ExitCode.STOPPED,
+        ExitCode.UNOBSERVED,
+        ExitCode.USAGE,
+        ExitCode.FAILED,
+    ].index(code)
+
+
+def lines(one: Outcome) -> list[str]:
+    """An outcome as a person reads it."""
+    counts = {k: v for k, v in one.counts.items() if v}
+    out = [
+        f"{one.flow} ({one.direction}, {one.seconds:.1f} s): "
+        + (", ".join(f"{k} {v:,}" for k, v in counts.items()) or "nothing")
+    ]
+    out += [f"  {text}" for text in one.would[:50]]
+    out += [f"  error: {text}" for text in one.errors[:20]]
+    out += [f"  {one.refused}"] if one.refused else []
+    out += [f"  divergence (in AWS alone, written since the cutover): {key}" for key in one.divergence[:20]]
+    out += [
+        f"  conflict (written on both sides, AWS's version kept aside): {key}" for key in one.conflicts[:20]
+    ]
+    for proof in one.proofs:
+        word = "holds" if proof.holds else "DOES NOT HOLD"
+        out.append(
+            f"  proof {proof.name} at {proof.cut}: {word}; {proof.equal:,} of {proof.compared:,} equal "
+            f"({proof.percent:.1f} %), {proof.population:,} in the source, {proof.later:,} later"
+        )
+        out += [f"    {name}: {value}" for name, value in proof.notes.items() if value not in ([], "")]
+        out += [f"    {text}" for text in proof.differing[:10]]
+    return out
+
+
+class Bar:
+    """Progress on stderr: what was judged and carried, the rate, the rest by the last run's size."""
+
+    def __init__(self, flow: str, known: int | None) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,} keys  {task.fields[said]}"),
+            TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+        )  # fmt: skip
+        self._task = self._progress.add_task(flow, total=known, said="")
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def objects(self, now: Any) -> None:
+        """clouds.objects.mover.Progress."""
+        rate = now.copied_bytes / now.seconds / 1e6 if now.seconds else 0.0
+        said = f"{now.copied:,} copied, {rate:.1f} MB/s, {now.error_count} errors"
+        self._progress.update(self._task, completed=now.tally.source_keys, said=said)
+
+    def figures(self, done: int, said: str) -> None:
+        """A count and words."""
+        self._progress.update(self._task, completed=done, said=said)
