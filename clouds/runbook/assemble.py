@@ -35,11 +35,13 @@ DRILL_READS = frozenset({"sync.run", "sync.prove"})
 
 
 def sync_effects(root: Path, environ: Mapping[str, str] = os.environ) -> dict[str, Handler]:
-    """The data side's effects; none where it is not there (each is then refused by name)."""
-    if importlib.util.find_spec(SYNC) is None:
-        return {}
-    module: Any = importlib.import_module(SYNC)
-    found: dict[str, Handler] = module.effects(root, environ)
+    """The data side's effects: those over the sync's functions, and `clouds.sync.runbook`'s where that is there."""
+    from clouds.runbook.data_effects import effects as over_the_sync
+
+    found = over_the_sync(root, environ)
+    if importlib.util.find_spec(SYNC) is not None:
+        module: Any = importlib.import_module(SYNC)
+        found |= module.effects(root, environ)
     return found
 
 
@@ -75,13 +77,16 @@ def effects(
     messages = MessageEffects(
         begun, lambda audience: channels(footprint.root, audience, footprint.environ), footprint.world.now
     )
-    writing = primary.writing() | {kind: handler for kind, handler in sync.items() if kind.startswith(("freeze.", "triggers."))}
+    writing = primary.writing() | {
+        kind: handler for kind, handler in sync.items() if kind.startswith(("freeze.", "triggers."))
+    }
     asking = {kind: handler for kind, handler in sync.items() if kind in PRIMARY_SYNC}
     rest = {kind: handler for kind, handler in sync.items() if kind not in writing | asking}
     if begun.primary_gone:
         gone = dict.fromkeys([*writing, *PRIMARY_SYNC], writing["freeze.is"])
-        writing, asking = without_primary({k: v for k, v in gone.items() if k in writing}, begun.person), without_primary(
-            {k: v for k, v in gone.items() if k in PRIMARY_SYNC}, begun.person
+        writing, asking = (
+            without_primary({k: v for k, v in gone.items() if k in writing}, begun.person),
+            without_primary({k: v for k, v in gone.items() if k in PRIMARY_SYNC}, begun.person),
         )
     if begun.drill:
         writing = in_drill(writing)

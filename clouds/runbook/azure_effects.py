@@ -62,7 +62,9 @@ class AzureEffects:
         if call.drill and "records" not in leave:
             leave.append("records")
         if stack == "active" and "gateway" not in leave:
-            leave.append("gateway")  # started beside, never waited for; the closing step's whole up takes it in
+            leave.append(
+                "gateway"
+            )  # started beside, never waited for; the closing step's whole up takes it in
         if stack == "active" and self._gateway_up is not None and args.get("wait"):
             threading.Thread(target=self._gateway_up, args=(stack,), daemon=True, name="gateway-up").start()
         patterns = [pattern for group in leave for pattern in GROUPS[group]]
@@ -108,7 +110,13 @@ class AzureEffects:
         started = self.at.world.clock()
         self.at.documents().count()
         seconds = round(self.at.world.clock() - started, 3)
-        return seen(observed == want, call, f"{observed} RU/s, wanted {want}", throughput=observed, query_seconds=seconds)
+        return seen(
+            observed == want,
+            call,
+            f"{observed} RU/s, wanted {want}",
+            throughput=observed,
+            query_seconds=seconds,
+        )
 
     # -- gates ---------------------------------------------------------------------------------------------
 
@@ -171,7 +179,9 @@ class AzureEffects:
             return unknown(f"a record's TTL cannot be read: {error}")
         noted = call.noted("ttl lowered")
         if noted is None:
-            noted = call.note(Kind.NOTE, {"what": "ttl lowered", "before": before, "at": self.at.world.now()}).body
+            noted = call.note(
+                Kind.NOTE, {"what": "ttl lowered", "before": before, "at": self.at.world.now()}
+            ).body
         for name, _, id in self._records():
             if before[name] > most:
                 body = self.at.world.arm.get(id, version("dns:RecordSet"))
@@ -217,13 +227,22 @@ class AzureEffects:
             good: dict[str, int] = {}
             seen_at: dict[str, dict[str, str]] = {}
             for one in answers:
-                side = answer_side(one.values, one.chain, gateway.address, self.at.primary()) if one.known else None
+                side = (
+                    answer_side(one.values, one.chain, gateway.address, self.at.primary())
+                    if one.known
+                    else None
+                )
                 good[one.resolver] = good.get(one.resolver, 0) + (side is want)
-                seen_at.setdefault(one.resolver, {})[one.name] = ", ".join(one.values) if one.known else one.reason
+                seen_at.setdefault(one.resolver, {})[one.name] = (
+                    ", ".join(one.values) if one.known else one.reason
+                )
             whole = sorted(resolver for resolver, n in good.items() if n == len(names))
             text = f"{len(whole)} of {len(self.at.endpoints.resolvers)} resolvers answer {args['side']}"
             if text != said:
-                call.say(text + (f"; not yet: {', '.join(sorted(set(good) - set(whole)))}" if len(whole) < need else ""))
+                call.say(
+                    text
+                    + (f"; not yet: {', '.join(sorted(set(good) - set(whole)))}" if len(whole) < need else "")
+                )
                 said = text
             evidence: dict[str, Json] = {"resolvers": whole, "answers": seen_at, "needed": need}
             if len(whole) >= need:
@@ -245,10 +264,17 @@ class AzureEffects:
         wanted = self.at.desired(stack)
         arm = Arm(self.at.endpoints)
         try:
-            found = report.check(wanted, read_live(arm, wanted), baselines.load(self.at.root, stack, self.at.environ), stack)
+            found = report.check(
+                wanted, read_live(arm, wanted), baselines.load(self.at.root, stack, self.at.environ), stack
+            )
         finally:
             arm.close()
         if not found.complete:
             return unknown("not everything could be observed", findings=len(found.findings))
         named = [f"{one.verdict} {one.id.rpartition('/')[2]} {one.path}" for one in found.findings[:8]]
-        return seen(not found.findings, call, f"{len(found.findings)} finding(s): {'; '.join(named)}", compared=len(wanted))
+        return seen(
+            not found.findings,
+            call,
+            f"{len(found.findings)} finding(s): {'; '.join(named)}",
+            compared=len(wanted),
+        )

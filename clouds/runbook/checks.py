@@ -20,7 +20,9 @@ from recovery.model import Json
 MARK = "dr-probe/"
 """Test data's prefix: left out of every proof, and removed (Definitions, VAL-2)."""
 
-PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==")
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
 """A PNG of one pixel."""
 
 CONVERSION_SECONDS = 600.0
@@ -51,7 +53,9 @@ class CheckEffects:
         hosts = self.at.props("ReturnGate").get("primaryHosts") or []
         if call.drill:  # the public names lead elsewhere: the contingency name is asked as well
             hosts = [*hosts, {"host": self._contingency(), "path": "/health"}]
-        answers = probe_all([Question(gateway.address, str(h["host"]), str(h["path"])) for h in hosts], self.at.endpoints)
+        answers = probe_all(
+            [Question(gateway.address, str(h["host"]), str(h["path"])) for h in hosts], self.at.endpoints
+        )
         bad = [str(one) for one in answers if not one.ok]
         health = self.at.look("HealthGate", "active")
         if health.get("observed") != "healthy":
@@ -67,7 +71,9 @@ class CheckEffects:
         import httpx
 
         name = f"{MARK}{hashlib.sha256(call.key.encode()).hexdigest()[:12]}.png"
-        data = PIXEL + hashlib.sha256(call.key.encode()).digest()  # trailing bytes: no two test images are alike
+        data = (
+            PIXEL + hashlib.sha256(call.key.encode()).digest()
+        )  # trailing bytes: no two test images are alike
         began = self.at.world.clock()
         with closing(self.at.blobs("storage-uploads")) as blobs:
             url = blobs.signed_url("uploads", name, permission="cw", minutes=15)
@@ -114,7 +120,9 @@ class CheckEffects:
                     chunks.assemble(documents.partition(blob.name))
                 except chunks.IncompleteError as error:
                     waiting.append(f"{blob.name}: {error}")
-        return seen(not waiting, call, f"{len(waiting)} not converted: {'; '.join(waiting[:5])}", looked=looked)
+        return seen(
+            not waiting, call, f"{len(waiting)} not converted: {'; '.join(waiting[:5])}", looked=looked
+        )
 
     def support(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """Certificate, throughput and the uploads container (VAL-3). What cannot be seen is named, never assumed."""
@@ -134,7 +142,11 @@ class CheckEffects:
         except ArmError as error:
             return f"unknown: {error}"
         held = (body.get("properties") or {}).get("sslCertificates") or []
-        return f"{len(held)} on the gateway" if held else "none: the gateway has no HTTPS listener in these settings"
+        return (
+            f"{len(held)} on the gateway"
+            if held
+            else "none: the gateway has no HTTPS listener in these settings"
+        )
 
     def telemetry(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """The gateway's own request figures arrive (VAL-3). Application Insights lags by minutes."""

@@ -101,4 +101,7 @@ class Footprint:
             for one in self.desired(stack)
             if one.type == "azure-native:compute:VirtualMachineScaleSet"
         )
-        return {"capacity": int(capacity), "throughput": int(self.props("CosmosThroughput", stack)["throughput"])}
+        return {
+            "capacity": int(capacity),
+            "throughput": int(self.props("CosmosThroughput", stack)["throughput"]),
+        }

@@ -81,12 +81,19 @@ class MessageEffects:
                         "audience": message.audience, "subject": message.subject, "text": message.body}  # fmt: skip
                 call.note(Kind.MESSAGE, body | {"state": "sending"})
                 done = self._deliver(channel, message)
-                call.note(Kind.MESSAGE, body | {"state": "sent" if done.sent else "failed", "reason": done.reason, "at": done.at})
+                call.note(
+                    Kind.MESSAGE,
+                    body | {"state": "sent" if done.sent else "failed", "reason": done.reason, "at": done.at},
+                )
                 (sent if done.sent else missed).append(channel.name)
         where = sorted(set(sent))
         if missed:
             call.say(f"NOT sent on {', '.join(sorted(set(missed)))}: tell these people by other means")
-        return ok(sent=where, missed=sorted(set(missed))) if where else failed("no channel took it", missed=missed)
+        return (
+            ok(sent=where, missed=sorted(set(missed)))
+            if where
+            else failed("no channel took it", missed=missed)
+        )
 
 
 def _clock(at: float) -> str:

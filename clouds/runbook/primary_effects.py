@@ -117,7 +117,9 @@ class PrimaryEffects:
 
     def _frozen(self, what: str) -> bool:
         policy = self._policy(what) or {}
-        return any(one.get("Sid") == SID and one.get("Effect") == "Deny" for one in policy.get("Statement", []))
+        return any(
+            one.get("Sid") == SID and one.get("Effect") == "Deny" for one in policy.get("Statement", [])
+        )
 
     def freeze_is(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """Does the policy that AWS has deny writes now?"""
@@ -131,7 +133,13 @@ class PrimaryEffects:
             return ok(what=what, already=True)
         before = self._policy(what)
         call.note(Kind.NOTE, {"what": f"policy of {what}", "before": json.dumps(before)})
-        deny = {"Sid": SID, "Effect": "Deny", "Principal": "*", "Action": _WRITES[what], "Resource": self._arns(what)}
+        deny = {
+            "Sid": SID,
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": _WRITES[what],
+            "Resource": self._arns(what),
+        }
         policy = dict(before or {"Version": "2012-10-17", "Statement": []})
         self._put(what, policy | {"Statement": [*policy.get("Statement", []), deny]})
         return ok(what=what)
@@ -155,7 +163,12 @@ class PrimaryEffects:
 
     # -- triggers ------------------------------------------------------------------------------------------
 
-    _KINDS = ("TopicConfigurations", "QueueConfigurations", "LambdaFunctionConfigurations", "EventBridgeConfiguration")
+    _KINDS = (
+        "TopicConfigurations",
+        "QueueConfigurations",
+        "LambdaFunctionConfigurations",
+        "EventBridgeConfiguration",
+    )
 
     def _triggers(self) -> dict[str, Json]:
         found = self._client("s3").get_bucket_notification_configuration(Bucket=self._source.uploadsBucket)
@@ -170,7 +183,9 @@ class PrimaryEffects:
         if before is None:
             return ok(triggers=list(now), note="nothing was muted")
         wanted = json.loads(before)
-        return seen(_plain(now) == _plain(wanted), call, "the triggers are not those from before", triggers=list(now))
+        return seen(
+            _plain(now) == _plain(wanted), call, "the triggers are not those from before", triggers=list(now)
+        )
 
     def triggers_mute(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """Write down what stands, then take it away."""

@@ -68,7 +68,9 @@ def runs(records: Iterable[Record]) -> list[Begun]:
         if "ended" in body:
             ends[record.run] = str(body["ended"])
         elif "runbook" in body and record.run not in found:
-            people = {str(w): frozenset(Role(r) for r in roles) for w, roles in body.get("people", {}).items()}
+            people = {
+                str(w): frozenset(Role(r) for r in roles) for w, roles in body.get("people", {}).items()
+            }
             found[record.run] = Begun(
                 record.run, record.at, str(body["runbook"]), str(body.get("engine", "auto")),
                 str(body.get("person", "")), str(body.get("reason", "")), str(body.get("scenario", "")),
