@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from clouds.program import desired
 from clouds.sync.names import source_names
 from recovery.arm.catalogue import CATALOGUE
 from recovery.errors import Unobserved
-from recovery.model import Json
+from recovery.model import Desired, Json
 from recovery.sync.ids import Keys
 
 SITE, UPLOADS, JOURNAL, STAGING = "$web", "uploads", "journal", "staging"
@@ -26,12 +26,22 @@ SITE, UPLOADS, JOURNAL, STAGING = "$web", "uploads", "journal", "staging"
 class SyncWorld:
     """Everything is opened when first asked for. Raises Unobserved where Azure cannot say where something is."""
 
-    def __init__(self, root: Path, stack: str = "standby", environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        root: Path,
+        stack: str = "standby",
+        environ: Mapping[str, str] = os.environ,
+        declared: Sequence[Desired] | None = None,
+    ) -> None:
+        """declared: the footprint, where it is known already (default: the program is asked)."""
         self.root, self.environ = root, environ
         self.endpoints: Endpoints = load(environ)
         self.source = source_names(root, stack)
         self.keys = Keys(self.source.partitionKey, self.source.sortKey, chunks=True)
-        self._desired = {str(d.options.get("name")): d for d in desired(root, stack, environ)}
+        self._desired = {
+            str(d.options.get("name")): d
+            for d in (desired(root, stack, environ) if declared is None else declared)
+        }
         self._arm = Arm(self.endpoints)
         self._bodies: dict[str, dict[str, Json]] = {}
 
