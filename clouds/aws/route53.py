@@ -1,0 +1,72 @@
+"""Traffic by the data plane: the flag object that the inverted health check reads; and the change batch, the second way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from clouds.runbook.calls import Call, Handler, Outcome, failed, ok, seen, unknown
+from clouds.trustlayer_site import EAST, FLAG, WEST, Site
+from recovery.model import Json
+
+
+def effects(site: Site) -> dict[str, Handler]:
+    """Effect kind -> function, for this site."""
+
+    def bucket() -> str:
+        return str(site.body["buckets"]["flags"])
+
+    def flag_is(args: Mapping[str, Json], call: Call) -> Outcome:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            site.aws("s3", WEST).head_object(Bucket=bucket(), Key=FLAG)
+            there = True
+        except ClientError as exc:
+            if exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:
+                return unknown(f"the flag cannot be looked at: {exc}")
+            there = False
+        except BotoCoreError as exc:
+            return unknown(f"the flag cannot be looked at: {exc}")
+        return seen(
+            there == bool(args["set"]), call, f"the flag is {'set' if there else 'missing'}", flag=there
+        )
+
+    def turn(args: Mapping[str, Json], call: Call) -> Outcome:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        s3 = site.aws("s3", WEST)
+        try:
+            if args["set"]:
+                s3.put_object(
+                    Bucket=bucket(), Key=FLAG, Body=WEST.encode(), ACL="public-read", CacheControl="no-store"
+                )
+            else:
+                s3.delete_object(Bucket=bucket(), Key=FLAG)
+        except (BotoCoreError, ClientError) as exc:
+            return failed(f"the flag was not written: {exc}")
+        return ok(flag=bool(args["set"]))
+
+    def invalidate(args: Mapping[str, Json], call: Call) -> Outcome:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        # CloudFront's control plane is in us-east-1: best effort by nature.
+        try:
+            made = site.aws("cloudfront", EAST).create_invalidation(
+                DistributionId=str(site.body["distribution"]),
+                InvalidationBatch={"Paths": {"Quantity": 1, "Items": ["/*"]}, "CallerReference": call.run},
+            )
+        except (BotoCoreError, ClientError) as exc:
+            return failed(f"the cache was not invalidated: {type(exc).__name__}")
+        return ok(invalidation=made["Invalidation"]["Id"])
+
+    return {"flag.is": flag_is, "flag.turn": turn, "cdn.invalidate": invalidate}
+
+
+def change_batch(domain: str, target: str, ttl: int = 60) -> dict[str, Json]:
+    """``dns-failover.json`` of the seed: the names go to `target` whatever the health checks say. It needs Route 53's
+    control plane, which lives in us-east-1."""
+    record = {"Name": domain, "Type": "CNAME", "TTL": ttl, "ResourceRecords": [{"Value": target}]}
+    return {
+        "Comment": "second way of level 4",
+        "Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}],
+    }

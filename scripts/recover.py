@@ -1,0 +1,223 @@
+"""`dr recover --level N`: the runbook of a level of site trustlayer, carried out, resumable after any kill."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recovery.errors import BadInput, Failed, Stopped
+from recovery.journal.chain import Kind
+from recovery.model import Json
+from recovery.runbook import events as ev
+from recovery.runbook.machine import Output
+from recovery.runbook.roles import Role
+from recovery.runbook.state import SETTLED, Ask, Mode, Phase, State, outstanding
+from recovery.trustlayer.runbooks import book
+from scripts.command import run
+
+if TYPE_CHECKING:
+    from clouds.journal_place import SharedJournal
+    from clouds.runbook.calls import Heard
+    from clouds.trustlayer_site import Site
+
+Answer = Callable[[Ask], bool]
+ROOT = Path(__file__).parent.parent
+
+
+def main(argv: Sequence[str]) -> int:
+    """The verb."""
+    return run(command, argv, "recover")
+
+
+def command(
+    level: Annotated[
+        int, typer.Option(help="1 component, 2 service, 3 zone, 4 region, 5 total loss.", min=1, max=5)
+    ],
+    zone: Annotated[str, typer.Option(help="Level 3: the lost zone.")] = "us-east-1a",
+    date: Annotated[str, typer.Option(help="Level 5: the backup's day, YYYYMMDD.")] = "",
+    overwrite_newer: Annotated[
+        bool, typer.Option(help="Level 5: write objects back even where the live one is newer.")
+    ] = False,
+    people: Annotated[
+        str, typer.Option(help="JSON file: identity -> list of roles (default: you, with every role).")
+    ] = "",
+    site: Annotated[str, typer.Option(help="The site's file (default: DR_TRUSTLAYER).")] = "",
+    dry_run: Annotated[bool, typer.Option(help="Show the runbook and stop.")] = False,
+) -> int:
+    """Carry out the runbook of a level. A killed run is taken up where it stopped by the same command.
+
+    Each approval shows its consequence and wants the word yes, typed; there is no option that gives it.
+
+    Example: dr assess && dr recover --level 2
+    """
+    from recovery.runbook.render import markdown
+
+    if level == 5 and not date:
+        raise BadInput(
+            "level 5 needs --date",
+            "a restore brings back one day's backup, and loses what came after",
+            "dr backup list",
+        )
+    if dry_run:
+        print(markdown(book(level, zone, date or "YYYYMMDD", overwrite_newer)))
+        return 0
+    from clouds.journal_place import SharedJournal, home
+    from clouds.trustlayer_site import Site
+
+    folder = home(ROOT) / "trustlayer"
+    recovery = Recovery(
+        Site.load(site),
+        SharedJournal(folder / "journal.jsonl", folder / "journal-head.json"),
+        _people(people),
+        typed,
+    )
+    state = recovery.go(level, {"zone": zone, "date": date, "overwrite": overwrite_newer})
+    print(verdict(state))
+    if state.mode is Mode.COMPLETED:
+        return 0
+    stuck = state.stuck or tuple(one.step for one in outstanding(state))
+    raise Failed(
+        f"{state.runbook.id} stands at {', '.join(f'{id}: {state.of(id).reason or state.of(id).phase}' for id in stuck)}",
+        "service is not restored", f"dr recover --level {level}    (tries the failed steps again)",
+    )  # fmt: skip
+
+
+@dataclass
+class Recovery:
+    """One person's way to carry runbooks out. people: identity -> roles. answer: says yes or no to a question."""
+
+    site: Site
+    journal: SharedJournal
+    people: Mapping[str, frozenset[Role]]
+    answer: Answer
+    say: Callable[[str], None] = print
+    shown: set[tuple[str, Phase]] = field(default_factory=set)
+
+    def go(self, level: int, given: Mapping[str, Json]) -> State:
+        """Begin the level's runbook, or take up its unfinished run. Returns where it stands at the end."""
+        from clouds.runbook.executor import Executor
+        from clouds.runbook.runner import Threads
+        from clouds.trustlayer_effects import effects
+
+        self.shown.clear()
+        name, found = f"trustlayer-{level}", self._unfinished(f"trustlayer-{level}")
+        if found is None:
+            run_id = f"{name}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
+            body = {
+                "runbook": name,
+                "level": level,
+                "given": dict(given),
+                "people": {w: sorted(map(str, r)) for w, r in self.people.items()},
+            }
+            self.journal.append(Kind.RUN, run_id, body)
+        else:
+            run_id, given = found
+            self.say(f"taking up {run_id}")
+        runbook = book(
+            level, str(given.get("zone", "")), str(given.get("date", "")), bool(given.get("overwrite"))
+        )
+        executor = Executor(
+            runbook, run_id, self.people, self.journal, effects(self.site), Threads(), time.time, words=self._words, watcher=self,
+            patience=0.0, scale=float(self.site.body.get("scale", 1.0)), idle=0.05, tick=1.0,
+        )  # fmt: skip
+        if found is not None:
+            state = executor.resume()
+            for (
+                step
+            ) in state.stuck:  # the person who gave the command again wants the failed steps tried again
+                state = executor.send(state, ev.Retried(step, next(iter(self.people)), time.time()))
+        return executor.go()
+
+    def _unfinished(self, name: str) -> tuple[str, Mapping[str, Json]] | None:
+        begun: dict[str, Mapping[str, Json]] = {}
+        for record in self.journal.records:
+            if record.kind is Kind.RUN and record.body.get("runbook"):
+                begun[record.run] = record.body
+            elif record.kind is Kind.RUN and "ended" in record.body:
+                begun.pop(record.run, None)
+        other = [run for run, body in begun.items() if body["runbook"] != name]
+        if other:
+            raise Stopped(
+                f"the run {other[-1]} is unfinished", "two recoveries at once would undo each other",
+                f"dr recover --level {begun[other[-1]]['level']}    (takes it up)",
+            )  # fmt: skip
+        return next(((run, body["given"]) for run, body in begun.items()), None)
+
+    def _words(self, state: State) -> list[Heard]:
+        """Ask the person what is asked now, one question after the other."""
+        from clouds.runbook.calls import Heard
+
+        for one in outstanding(state):
+            if isinstance(one, Ask):
+                for identity, roles in self.people.items():
+                    for role in sorted(roles & one.missing):
+                        yes = self.answer(one)
+                        answered = ev.Answered(one.key, role, identity, yes, one.sentence, time.time())
+                        return [Heard(answered, {"what": "answered", "key": one.key, "by": identity})]
+                raise Stopped(
+                    f"nobody here may approve {one.step} ({', '.join(one.missing)})",
+                    "the step cannot be undone or moves traffic",
+                    "name the people with --people",
+                )
+        return []
+
+    def changed(self, state: State, out: Sequence[Output]) -> None:
+        """Tell the operator what ended."""
+        for step in state.runbook.steps:
+            now = state.of(step.id)
+            if (
+                now.phase in (*SETTLED, Phase.FAILED, Phase.REFUSED)
+                and (step.id, now.phase) not in self.shown
+            ):
+                self.shown.add((step.id, now.phase))
+                took = (now.ended or 0) - (now.started or 0)
+                self.say(
+                    f"{'=' if now.phase in SETTLED else '!'} {step.id:<12} {now.phase} after {took:.1f} s {now.reason}".rstrip()
+                )
+
+    def said(self, text: str, loud: bool = False) -> None:
+        """What the machine says."""
+        self.say(text)
+
+
+def typed(question: Ask) -> bool:
+    """The word yes, typed by a person (or given on standard input), under the consequence."""
+    print(f"\n{question.sentence}\nType yes: ", end="", flush=True)
+    line = sys.stdin.readline()
+    if not line:
+        raise Stopped(
+            f"{question.step} wants a yes and nobody is there to type it",
+            "an approval is never assumed",
+            "run it in a terminal",
+        )
+    return line.strip() == "yes"
+
+
+def verdict(state: State) -> str:
+    """The last line."""
+    took = (state.ended or time.time()) - (state.started or time.time())
+    return f"{state.runbook.title}: {state.mode} after {took:.1f} s."
+
+
+def _people(path: str) -> dict[str, frozenset[Role]]:
+    if not path:
+        return {getpass.getuser(): frozenset(Role)}
+    try:
+        return {
+            str(who): frozenset(Role(r) for r in roles)
+            for who, roles in json.loads(Path(path).read_text()).items()
+        }
+    except (OSError, ValueError, AttributeError) as exc:
+        raise BadInput(
+            f"{path} names no people: {exc}",
+            "approvals need to know who may give them",
+            'write {"ana": ["SRE", "Incident Commander"]}',
+        ) from exc
