@@ -14,6 +14,8 @@ NODE := $(VENV)/.stamp-node
 ARGS ?=
 # Own settings of a developer's shell must not reach the tools.
 unexport PYTHONPATH PYTHONHOME
+# Modules are compiled when first imported (see --no-compile below): without their .pyc every start would parse them anew.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help rehearse test bench readme lock clean setup setup-dev
