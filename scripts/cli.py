@@ -25,6 +25,11 @@ VERBS: dict[str, tuple[str, str]] = {
     "pause": ("scripts.pause", "hold a run: what is under way ends, nothing new begins"),
     "abort": ("scripts.abort", "stop a run and undo what it did"),
     "skip": ("scripts.skip", "leave out a step that may be left out, with the reason"),
+    "runbook": ("scripts.runbook", "show a runbook for people, with its critical path and manual commands"),
+    "precheck": ("scripts.precheck", "could we fail over (or back) now, and how long would it take"),
+    "announce": ("scripts.announce", "write a message to people; --preview shows it"),
+    "report": ("scripts.report", "the post-incident or post-rollback report of a run"),
+    "journal": ("scripts.journal", "verify or show the journal"),
     "local": ("scripts.local", "start, stop or inspect the local cloud"),
     "rehearse": ("scripts.rehearse", "run the whole story on the local cloud and write the report"),
 }

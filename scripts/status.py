@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,12 +56,13 @@ def status(
     root = project_root()
     evidence = gather(desired(root, stack, os.environ), World.connect(hurry=READ_SECONDS))
     runs = last_runs(root)
+    kept = duties(root)
     live = str(evidence.live)
     if format == "json":
-        document = {**evidence.to_json(), "runs": runs, "verdict": SENTENCES[live]}
+        document = {**evidence.to_json(), "runs": runs, **kept, "verdict": SENTENCES[live]}
         print(json.dumps(document, indent=1, ensure_ascii=False))
     else:
-        print("\n".join([*lines(evidence), *run_lines(runs), SENTENCES[live]]))
+        print("\n".join([*lines(evidence), *run_lines(runs), *duty_lines(kept), SENTENCES[live]]))
     return int(ExitCode.UNOBSERVED if live == "unknown" else ExitCode.CLEAN)
 
 
@@ -92,6 +94,55 @@ def run_lines(runs: Sequence[dict[str, Json]]) -> list[str]:
         + (f"{r['outcome']}, ended {r['ended']}" if r.get("ended") else "no end is recorded (dr resume)")
         for r in runs
     ]
+
+
+def duties(root: Path) -> dict[str, Json]:
+    """What this machine's journal says: the runbook's run, what is owed, what is due (COMM-3: 48 h, BACK-6: 24 h)."""
+    from clouds import journal_place
+    from clouds.runbook.runs import runs, state_of, unfinished
+    from recovery.journal.direction import overdue, standing
+    from scripts.run_view import document
+
+    checked = journal_place.read(root)
+    now = standing(checked.records)
+    late = {one.id for one in overdue(datetime.now(UTC), now)}
+    begun = unfinished(checked.records)
+    all_runs = runs(checked.records)
+    newest = all_runs[-1] if all_runs else None
+    asked = document(state_of(begun, checked.records)) if begun else {"asks": [], "stuck": []}
+    return {
+        "journal": "whole" if checked.sound else str(checked.findings[0]),
+        "runbook": None
+        if newest is None
+        else {"run": newest.id, "ended": newest.ended, "drill": newest.drill},
+        "asked": [one["step"] for one in asked["asks"]],
+        "stuck": [one["step"] for one in asked["stuck"]],
+        "owed": [
+            {"what": one.what, "since": one.since, "blocks": one.blocks} for one in now.obligations.values()
+        ],
+        "deadlines": [
+            {"what": one.what, "due": one.due, "met": one.met, "overdue": one.id in late}
+            for one in now.deadlines.values()
+        ],
+    }
+
+
+def duty_lines(kept: dict[str, Json]) -> list[str]:
+    """The duties, a line each; nothing where there is nothing."""
+    said = [] if kept["journal"] == "whole" else [f"  journal DAMAGED: {kept['journal']} (dr journal verify)"]
+    newest = kept["runbook"]
+    if newest is not None and not newest["ended"]:
+        waits = [f"waits for {', '.join(kept['asked'])} (dr approve)"] if kept["asked"] else []
+        waits += [f"stuck at {', '.join(kept['stuck'])}"] if kept["stuck"] else []
+        said.append(
+            f"  run {newest['run']} has not ended; {'; '.join(waits) or 'under way, or killed'} (dr resume)"
+        )
+    said += [f"  owed since {one['since']}: {one['what']}" for one in kept["owed"]]
+    for one in kept["deadlines"]:
+        if not one["met"]:
+            word = "OVERDUE" if one["overdue"] else "due"
+            said.append(f"  {word} {one['due']}: {one['what']} (dr report --file)")
+    return said
 
 
 def main(argv: Sequence[str]) -> int:

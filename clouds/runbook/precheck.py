@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from clouds.runbook.footprint import Footprint
 from recovery.errors import DrError
-from recovery.model import Json
+from recovery.model import Action, Json, Plan
 
 
 @dataclass(frozen=True)
@@ -44,3 +46,161 @@ def exit_of(answers: Mapping[str, Answer] | list[Answer]) -> int:
     held = list(answers.values()) if isinstance(answers, Mapping) else answers
     said = {one.says for one in held}
     return 3 if "no" in said else 5 if "unknown" in said else 0
+
+
+SAFE = frozenset({Action.SAME, Action.UPDATE, Action.READ})
+MOST_AGE = 26 * 3600
+"""Seconds: the daily run's day and two hours (SYNC-5)."""
+
+
+def all_of(footprint: Footprint, name: str, preview: Callable[[str], Plan]) -> list[Answer]:
+    """Every question of a runbook, asked at the same time."""
+    stack = "active" if name == "failover" else "standby"
+    looks: dict[str, Callable[[], tuple[bool, str]]] = {
+        "the preview holds updates only": lambda: _preview(preview(stack)),
+        "throughput reachable at once, and a way back": lambda: _throughput(footprint),
+        "the gateway and its site answer": lambda: _site(footprint),
+        "the journal is whole": lambda: _journal(footprint),
+        "nobody holds the footprint": lambda: _lock(footprint),
+        "approvers can be reached": lambda: _people(footprint),
+    }
+    if name == "failover":
+        looks["the data in Azure is fresh"] = lambda: _age(footprint)
+        looks["quota and size of the scale set"] = lambda: _quota()
+        looks["certificate"] = lambda: _certificate(footprint)
+    else:
+        looks["the primary answers, all of it"] = lambda: _primary(footprint)
+        looks["nothing is owed"] = lambda: _owed(footprint)
+    with ThreadPoolExecutor(len(looks), thread_name_prefix="precheck") as pool:
+        futures = [(question, pool.submit(asked, question, look)) for question, look in looks.items()]
+        return [future.result() for _, future in futures]
+
+
+def _preview(plan: Plan) -> tuple[bool, str]:
+    wrong = [f"{step.action} {step.name}" for step in plan.steps if step.action not in SAFE]
+    return not wrong, "; ".join(
+        wrong
+    ) or f"{len(plan.changes)} update(s): {', '.join(s.name for s in plan.changes)}"
+
+
+def _throughput(footprint: Footprint) -> tuple[bool, str]:
+    from clouds.gates.world import version
+    from recovery.gates import check_throughput, parse_throughput
+
+    id = f"{footprint.props('CosmosThroughput')['containerId']}/throughputSettings/default"
+    now = parse_throughput(footprint.world.arm.get(id, version("cosmosdb:SqlResourceSqlContainer")))
+    low, high = (int(footprint.props("CosmosThroughput", s)["throughput"]) for s in ("standby", "active"))
+    check_throughput(now, high, now.kind, slow_allowed=False)
+    floor = max(400, high // 100) if now.kind == "manual" else max(1000, high // 10)
+    return (
+        floor <= low,
+        f"now {now.throughput} RU/s {now.kind}; {high} at once; the floor afterwards is {floor}, standby wants {low}",
+    )
+
+
+def _site(footprint: Footprint) -> tuple[bool, str]:
+    from clouds.gates.world import version
+
+    props = footprint.props("HealthGate", "active")
+    body = footprint.world.arm.post(
+        f"{props['gatewayId']}/backendhealth", None, version("network:ApplicationGateway"), idempotent=True
+    )
+    good = total = 0
+    for pool in body.get("backendAddressPools") or []:
+        if str((pool.get("backendAddressPool") or {}).get("id", "")).rpartition("/")[2] != props["sitePool"]:
+            continue
+        for settings in pool.get("backendHttpSettingsCollection") or []:
+            for server in settings.get("servers") or []:
+                total += 1
+                good += server.get("health") == "Healthy"
+    return good > 0, f"site backend: {good} of {total} healthy (the API's servers come with the failover)"
+
+
+def _journal(footprint: Footprint) -> tuple[bool, str]:
+    from clouds import journal_place
+    from clouds.runbook.runs import unfinished
+
+    checked = journal_place.read(footprint.root, footprint.environ)
+    open_one = unfinished(checked.records)
+    said = f"{len(checked.records)} records" + (f"; {open_one.id} has not ended" if open_one else "")
+    return checked.sound and open_one is None, said if checked.sound else str(checked.findings[0])
+
+
+def _lock(footprint: Footprint) -> tuple[bool, str]:
+    from clouds.azure.lease import footprint_blob, read_holder
+
+    blob = footprint_blob(
+        footprint.world.arm, footprint.named("container-journal").id, footprint.endpoints.storage_key
+    )
+    holder = read_holder(blob) if blob is not None else None
+    if holder is None or not holder.leased:
+        return True, "free"
+    return False, str(holder)
+
+
+def _people(footprint: Footprint) -> tuple[bool, str]:
+    from clouds.runbook.people import load_people
+    from recovery.runbook.roles import Role
+
+    people = load_people(footprint.root, footprint.environ)
+    held = {role for roles in people.roles.values() for role in roles}
+    missing = [str(role) for role in (Role.TECH_LEAD, Role.CTO, Role.INCIDENT_COMMANDER) if role not in held]
+    alone = [str(role) for role in Role if sum(role in roles for roles in people.roles.values()) == 1]
+    note = f"; one person only for {', '.join(alone)}" if alone else ""
+    return not missing, (
+        f"nobody is {', '.join(missing)}" if missing else f"{len(people.roles)} people"
+    ) + note
+
+
+def _age(footprint: Footprint) -> tuple[bool, str]:
+    from clouds.journal_place import home
+    from clouds.sync import records
+
+    ages: dict[str, float] = {}
+    for flow in ("uploads", "metadata"):
+        found = records.latest(home(footprint.root, footprint.environ), flow)
+        if found is None:
+            return False, f"no sync of {flow} is recorded on this machine"
+        if found.get("errors") or found.get("refused"):
+            return False, f"the last sync of {flow} failed"
+        began = datetime.fromisoformat(str(found["started"]))
+        began = began if began.tzinfo else began.replace(tzinfo=UTC)
+        ages[flow] = (datetime.now(UTC) - began).total_seconds()
+    return max(ages.values()) <= MOST_AGE, ", ".join(f"{flow} {age:.0f} s old" for flow, age in ages.items())
+
+
+def _quota() -> tuple[bool, str]:
+    from recovery.errors import Unobserved
+
+    raise Unobserved(
+        "quota and availability of the VM size are not asked yet",
+        "neither is guaranteed by having been there last month",
+        "az vm list-usage -l LOCATION",
+    )
+
+
+def _certificate(footprint: Footprint) -> tuple[bool, str]:
+    gateway = footprint.of_type("azure-native:network:ApplicationGateway")
+    held = (footprint.body(gateway).get("properties") or {}).get("sslCertificates") or []
+    if not held:
+        return True, "the settings name none: the gateway has no HTTPS listener"
+    return True, f"{len(held)} on the gateway; its validity is readiness' question (READY-6)"
+
+
+def _primary(footprint: Footprint) -> tuple[bool, str]:
+    from clouds.http_probe import Question, probe_all
+
+    hosts = footprint.props("ReturnGate").get("primaryHosts") or []
+    answers = probe_all(
+        [Question(a, str(h["host"]), str(h["path"])) for a in footprint.primary() for h in hosts],
+        footprint.endpoints,
+    )
+    bad = [str(one) for one in answers if not one.ok]
+    return not bad and bool(answers), "; ".join(bad) or f"all {len(answers)} answered 200"
+
+
+def _owed(footprint: Footprint) -> tuple[bool, str]:
+    from clouds import journal_place
+
+    owed = journal_place.stand(footprint.root, footprint.environ).obligations
+    return not owed, "; ".join(f"{one.what} (since {one.since})" for one in owed.values()) or "nothing"

@@ -45,7 +45,7 @@ class Word:
 
     def payload(self) -> bytes:
         """What is signed: one canonical text."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
 
     @property
     def name(self) -> str:
@@ -56,14 +56,12 @@ class Word:
 def sign(word: Word, private: bytes) -> bytes:
     """The signed word as a file's content. private: the raw 32 bytes."""
     signature = Ed25519PrivateKey.from_private_bytes(private).sign(word.payload())
-    return json.dumps(
-        asdict(word) | {"signature": base64.b64encode(signature).decode()}, ensure_ascii=False
-    ).encode()
+    return json.dumps(asdict(word) | {"signature": base64.b64encode(signature).decode()}).encode()
 
 
 def unsigned(word: Word) -> bytes:
     """A word that its place vouches for."""
-    return json.dumps(asdict(word), ensure_ascii=False).encode()
+    return json.dumps(asdict(word)).encode()
 
 
 def public_of(private: bytes) -> str:
@@ -83,12 +81,14 @@ def read(data: bytes, run: str, verifiers: Mapping[str, str], writer: str = "") 
     writer: the Entra object id that the place vouches for ("" when it vouches for nobody).
     """
     try:
-        raw: dict[str, Any] = json.loads(data)
+        raw: Any = json.loads(data)
+        if not isinstance(raw, dict):
+            return None, "not a word"
         signature = base64.b64decode(str(raw.pop("signature", "")), validate=True)
         names = {one.name for one in fields(Word)}
         word = Word(**{name: value for name, value in raw.items() if name in names})
         payload = word.payload()
-    except (ValueError, TypeError, binascii.Error) as error:
+    except (ValueError, TypeError, RecursionError, binascii.Error) as error:
         return None, f"not a word: {type(error).__name__}"
     if word.run != run:
         return None, f"it speaks of run {word.run}"
@@ -101,7 +101,9 @@ def read(data: bytes, run: str, verifiers: Mapping[str, str], writer: str = "") 
         good = bool(writer) and proof.removeprefix("entra:").lower() == writer.lower()
         return (word, "") if good else (None, f"it was not written by {word.identity}'s account")
     try:
-        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(proof.removeprefix("ed25519:"), validate=True))
+        key = Ed25519PublicKey.from_public_bytes(
+            base64.b64decode(proof.removeprefix("ed25519:"), validate=True)
+        )
         key.verify(signature, payload)
     except (InvalidSignature, ValueError, binascii.Error):
         return None, f"its signature is not {word.identity}'s"

@@ -122,7 +122,9 @@ class World:
         """Acknowledged writes that are neither on a side, nor followed by a later one there, nor listed."""
         listed = {(key, one) for key, a, b in self.conflicts for one in (a, b)}
         kept = self.aws if self.records == "primary" else self.azure
-        owed = {} if self.records == "primary" else self.aws  # AWS's own is owed until a rollback brings it together
+        owed = (
+            {} if self.records == "primary" else self.aws
+        )  # AWS's own is owed until a rollback brings it together
         return [
             (key, version, side)
             for key, version, side in self.acknowledged
@@ -244,7 +246,11 @@ class World:
     def look(self, test: str) -> Handler:
         def handle(args: Mapping[str, Json], call: Call) -> Outcome:
             if test == "capacity":
-                return seen(self.capacity == (2 if args["mode"] == "active" else 0), call, f"{self.capacity} instances")
+                return seen(
+                    self.capacity == (2 if args["mode"] == "active" else 0),
+                    call,
+                    f"{self.capacity} instances",
+                )
             if test == "muted":
                 return seen(self.listening is not bool(args["muted"]), call, "the mute is not as wanted")
             if test == "health":
@@ -267,7 +273,9 @@ class World:
         """Every effect of both runbooks."""
         books = BookEffects(self.fence)
         books.freezer = self.freeze(True, False)
-        messages = MessageEffects(begun, lambda audience: [Channel(audience, "x")], lambda: self.clock, self.deliver)
+        messages = MessageEffects(
+            begun, lambda audience: [Channel(audience, "x")], lambda: self.clock, self.deliver
+        )
         nothing = self.look("")
         return {
             **books.table(), **messages.table(), "engine.up": self.up, "capacity.is": self.look("capacity"),
@@ -299,7 +307,9 @@ def begin(journal: MemoryJournal, book: str, run: str = "r1") -> Begun:
     """The run's first record."""
     begun = Begun(run, "", book, people=PEOPLE)
     if not any(r.kind is Kind.RUN and r.run == run for r in journal.records):
-        journal.records.append(Record(len(journal.records) + 1, "2026-11-22T03:00:00Z", run, Kind.RUN, begun.to_json()))
+        journal.records.append(
+            Record(len(journal.records) + 1, "2026-11-22T03:00:00Z", run, Kind.RUN, begun.to_json())
+        )
     return begun
 
 

@@ -27,7 +27,9 @@ def approvals(world: World) -> object:
             if isinstance(one, Ask) and one.missing:
                 role = sorted(one.missing)[0]
                 who = f"{role.name.lower()}@demay"
-                return [Heard(ev.Answered(one.key, role, who, True, one.sentence, world.clock), {"what": "word"})]
+                return [
+                    Heard(ev.Answered(one.key, role, who, True, one.sentence, world.clock), {"what": "word"})
+                ]
         return []
 
     return words
@@ -41,7 +43,15 @@ def executor(world: World, journal: MemoryJournal, book: str, run: str = "r1") -
         return world.clock
 
     return Executor(
-        BOOKS[book], run, PEOPLE, journal, world.table(begun), Inline(), clock, approvals(world), patience=0.0  # type: ignore[arg-type]  # a closure with that shape
+        BOOKS[book],
+        run,
+        PEOPLE,
+        journal,
+        world.table(begun),
+        Inline(),
+        clock,
+        approvals(world),
+        patience=0.0,  # type: ignore[arg-type]  # a closure with that shape
     )
 
 
@@ -92,7 +102,9 @@ def test_a_run_killed_at_any_journal_record_resumes_to_the_same_end(book: str) -
 def intents_end(journal: MemoryJournal) -> set[str]:
     """Keys of effects that were meant and whose end is nowhere: the journal would not be complete."""
     meant = {str(r.body["key"]) for r in journal.records if r.kind is Kind.INTENT}
-    ended = {str(r.body["key"]) for r in journal.records if r.kind is Kind.EVENT and r.body["event"] == "Finished"}
+    ended = {
+        str(r.body["key"]) for r in journal.records if r.kind is Kind.EVENT and r.body["event"] == "Finished"
+    }
     return meant - ended
 
 
@@ -114,6 +126,10 @@ def test_a_message_whose_sending_was_cut_off_is_sent_again_and_says_so(book: str
             executor(world, journal, book).go()
         journal.kill_at = None
         executor(world, journal, book).go()
-        again = [subject for _, _, subject in world.sent if "possible repeat" in subject or "possível repetição" in subject]
+        again = [
+            subject
+            for _, _, subject in world.sent
+            if "possible repeat" in subject or "possível repetição" in subject
+        ]
         assert len(again) == 1
         assert len(world.sent) == len(straight.sent) + 1
