@@ -18,13 +18,19 @@ unexport PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help rehearse test bench readme lock clean setup setup-dev
+.PHONY: help rehearse rehearse-trustlayer cluster test bench readme lock clean setup setup-dev
 
 help: ## this overview
-	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 29
 
 rehearse: $(RUNTIME) $(NODE) ## set up, run the whole story on the local cloud, write out/rehearsal/report.html
 	@$(BIN)/dr rehearse $(ARGS)
+
+rehearse-trustlayer: $(RUNTIME) cluster ## site trustlayer: the five levels on real local parts, write out/trustlayer/report.html
+	@$(BIN)/python -m scripts.rehearse_trustlayer $(ARGS)
+
+cluster: $(RUNTIME) ## build the local Kubernetes control plane once (needs Go; 4 to 8 CPU minutes, kept below .venv)
+	@$(BIN)/python -m localcloud.trustlayer.binaries
 
 test: $(DEV) $(NODE) ## set up, then ruff, mypy --strict, import contracts and pytest
 	@$(BIN)/ruff check .

@@ -6,7 +6,7 @@ Every question has a time limit; a server that does not answer raises Unobserved
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,6 +67,10 @@ class Server:
     def in_recovery(self) -> bool:
         """Is it a standby?"""
         return bool(self.ask("SELECT pg_is_in_recovery()", database="postgres")[0][0])
+
+    def timeline(self) -> int:
+        """Its line of history: each promotion begins a new one, with a higher number."""
+        return int(self.ask("SELECT timeline_id FROM pg_control_checkpoint()", database="postgres")[0][0])
 
     def received(self) -> int:
         """Position up to which a standby has WAL, as bytes from the beginning."""
@@ -169,6 +173,16 @@ class Server:
             database="postgres",
         )
         self.ask("SELECT pg_reload_conf()", database="postgres")
+
+
+def newest_primary(servers: Iterable[Server]) -> Server | None:
+    """The server that takes writes: of several that say so, the one promoted last (an old one may have come back)."""
+    found = [
+        (server.timeline(), server.name, server)
+        for server in servers
+        if server.reachable() and not server.in_recovery()
+    ]
+    return max(found, key=lambda one: one[:2])[2] if found else None
 
 
 def _quoted(name: str) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from clouds.postgres import Server
+from clouds.postgres import Server, newest_primary
 from clouds.runbook.calls import Call, Handler, Outcome, failed, ok, seen
 from clouds.trustlayer_site import EAST, Site
 from recovery.errors import DrError, Stopped
@@ -25,10 +25,8 @@ def effects(site: Site) -> dict[str, Handler]:
     """Effect kind -> function, for this site."""
 
     def alive_primary(zone: str) -> str:
-        for name, server in site.in_region(EAST, zone).items():
-            if server.reachable() and not server.in_recovery():
-                return name
-        return ""
+        found = newest_primary(site.in_region(EAST, zone).values())
+        return found.name if found else ""
 
     def look(args: Mapping[str, Json], call: Call) -> Outcome:
         roles: dict[str, Json] = {}

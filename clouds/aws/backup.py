@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from clouds.postgres import Server
+from clouds.postgres import Server, newest_primary
 from clouds.runbook.calls import Call, Handler, Outcome, ok, seen
 from clouds.trustlayer_site import EAST, WEST, Site
 from recovery.errors import BadInput, DrError, Failed, Unobserved
@@ -69,9 +69,9 @@ class Backups:
 
     def primary(self) -> Server:
         """The server that takes writes now. Raises Unobserved."""
-        for server in self.site.databases.values():
-            if server.reachable() and not server.in_recovery():
-                return server
+        found = newest_primary(self.site.databases.values())
+        if found is not None:
+            return found
         raise Unobserved(
             "no database takes writes",
             "there is nothing to dump from, or to restore into",

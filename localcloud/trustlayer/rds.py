@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import urllib.parse
 from collections.abc import Callable
 
@@ -10,6 +11,9 @@ import aiohttp
 from aiohttp import web
 
 from localcloud.durations import Clock
+
+
+_SOURCE = re.compile(rb"<ReadReplicaSourceDBInstanceIdentifier>[^<]*</ReadReplicaSourceDBInstanceIdentifier>")
 
 
 class Rds:
@@ -30,6 +34,8 @@ class Rds:
         identifier = form.get("DBInstanceIdentifier", [""])[0]
         if action == "PromoteReadReplica" and identifier in self.under_way:
             return _refused("InvalidDBInstanceState", f"{identifier} is being modified")
+        if action == "PromoteReadReplica" and identifier in self.promoted:
+            return _refused("InvalidDBInstanceState", f"{identifier} is not a read replica")
         headers = {k: v for k, v in request.headers.items() if k.lower() not in ("host", "content-length")}
         async with (
             aiohttp.ClientSession() as session,
@@ -41,6 +47,8 @@ class Rds:
             task = asyncio.create_task(self._promotion(identifier))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        if identifier in self.promoted:  # moto goes on to name its source
+            content = _SOURCE.sub(b"", content)
         if identifier in self.under_way:
             content = content.replace(b"<DBInstanceStatus>available<", b"<DBInstanceStatus>modifying<")
         return web.Response(body=content, status=status, content_type=kind)

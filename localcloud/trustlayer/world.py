@@ -325,6 +325,7 @@ class World:
     def _rewind(self, name: str, source: str) -> None:
         """A former primary becomes a standby of `source` (the storage side of a failback)."""
         instance = self.databases[name]
+        self.agents[EAST].broken.add(name)  # its pod must not start it meanwhile
         instance.kill()
         instance.rewind(self.databases[source].port)
         instance.start()

@@ -189,8 +189,8 @@ class Story:
     def _rejoin_zone(self) -> None:
         zone = next(z for z, (good, _) in self._nodes().items() if not good)
         self.local.happen("regain-zone", zone=zone)
+        self._rejoin()  # before its pod may run again: it would start on its old line, where nothing is acknowledged
         self._effect("zone.uncordon", {"zone": zone})
-        self._rejoin()
         until(lambda: all(good for good, _ in self._nodes().values()), "the zone's nodes are Ready")
 
     def _nodes(self) -> dict[str, tuple[int, int]]:
