@@ -30,6 +30,11 @@ VERBS: dict[str, tuple[str, str]] = {
     "announce": ("scripts.announce", "write a message to people; --preview shows it"),
     "report": ("scripts.report", "the post-incident or post-rollback report of a run"),
     "journal": ("scripts.journal", "verify or show the journal"),
+    "assess": ("scripts.assess", "site trustlayer: which level of disaster it is, on what evidence"),
+    "recover": ("scripts.recover", "site trustlayer: carry out the runbook of a level, 1 to 5"),
+    "backup": ("scripts.backup", "site trustlayer: make, prove and list backups"),
+    "chaos": ("scripts.chaos", "site trustlayer: one small harm on purpose, and its recovery"),
+    "tests": ("scripts.tests_plan", "the plan of DR tests: what is due, run, record, report"),
     "local": ("scripts.local", "start, stop or inspect the local cloud"),
     "rehearse": ("scripts.rehearse", "run the whole story on the local cloud and write the report"),
 }
