@@ -31,7 +31,7 @@ class Progress:
 
     overtaken: the target holds a later write. vanished: deleted in the source after it was listed (a later change,
     for the next run). proven: the listings could not say that it is equal, a closer look could.
-    diverged: keys that the target alone has, written there while the source was live. conflicts: keys written on both
+    diverged: keys that the target alone has or changed, written there while the source was live. conflicts: keys written on both
     sides; the target's version was put aside before it was overwritten.
     """
 
@@ -179,6 +179,9 @@ async def _copy(line: Line, run: _Run) -> None:
                 return
             if run.policy.late(Line(Sign.CHANGED, key, now, there)):
                 progress.overtaken += 1
+                return
+            if there is not None and run.policy.theirs(Line(Sign.CHANGED, key, now, there)):
+                progress.diverged.append(key)
                 return
             if there is not None and run.keep is not None and await run.keep(key, there):
                 progress.conflicts.append(key)

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import heapq
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -59,7 +59,9 @@ async def run(
         outcome = of_progress(flow, reverse, progress, began)
         outcome.dry_run = dry_run
         if not dry_run:
-            outcome.proofs.append(await prove(world, flow, source, target, cut=began, newest=newest))
+            outcome.proofs.append(
+                await prove(world, flow, source, target, cut=began, newest=newest, apart=progress.diverged)
+            )
             outcome.data_age_seconds = round(datetime.now(UTC).timestamp() - began.timestamp(), 3)
     outcome.seconds = round(time.monotonic() - clock, 3)
     return outcome
@@ -107,16 +109,17 @@ def _aside(world: SyncWorld, bucket: S3Store, began: datetime, cutover: float | 
 
 
 async def prove(
-    world: SyncWorld, flow: str, source: Store, target: Store, *, cut: datetime, newest: int = NEWEST
-) -> Proof:
+    world: SyncWorld, flow: str, source: Store, target: Store, *, cut: datetime, newest: int = NEWEST,
+    apart: Sequence[str] = (),
+) -> Proof:  # fmt: skip
     """SYNC-1: counts, bytes and every page. SYNC-2: the newest objects' bytes; all others by what is known of them.
 
-    What the source wrote after the cut is counted apart. One way for uploads: what is in the target alone is no matter.
+    What the source wrote after the cut is counted apart, and so are the keys that are reported as diverged (`apart`). One way for uploads: what is in the target alone is no matter.
     """
     proof = Proof(flow, cut.isoformat(timespec="seconds"))
     try:
         last, totals, unproven = await asyncio.to_thread(
-            _compare, source, target, proof, cut.timestamp(), newest
+            _compare, source, target, proof, cut.timestamp(), newest, frozenset(apart)
         )
         for line in unproven:  # where the listings prove nothing (multipart on the way back), the headers may
             ours, theirs = await source.look(line.key), await target.look(line.key)
@@ -148,14 +151,16 @@ async def prove(
 
 
 def _compare(
-    source: Store, target: Store, proof: Proof, cut: float, newest: int
+    source: Store, target: Store, proof: Proof, cut: float, newest: int, apart: frozenset[str]
 ) -> tuple[list[Entry], dict[str, int], list[Line]]:
     last: list[tuple[float, str, Entry]] = []
     unproven: list[Line] = []
     totals = dict.fromkeys(("sourceCount", "sourceBytes", "targetCount", "targetBytes"), 0)
     for line in march(source.listing(), target.listing()):
         ours, theirs = line.source, line.target
-        if ((ours or theirs or _NOTHING).written or 0.0) > cut + 1:  # S3 says whole seconds
+        if (
+            line.key in apart or ((ours or theirs or _NOTHING).written or 0.0) > cut + 1
+        ):  # S3 says whole seconds
             proof.later += 1
             continue
         if theirs is not None:

@@ -53,6 +53,10 @@ class Policy:
         """Is this a late run, whose source is older than what the target has already?"""
         return overtaken(line)
 
+    def theirs(self, line: Line) -> bool:
+        """Did the target alone change it? Never on the way forward, where the source is the origin."""
+        return False
+
 
 @dataclass(frozen=True)
 class Returning(Policy):
@@ -71,6 +75,10 @@ class Returning(Policy):
     def late(self, line: Line) -> bool:
         """Never: see above."""
         return False
+
+    def theirs(self, line: Line) -> bool:
+        """Is what lies in the source only our copy of what the target had? Then the target's own write is newer."""
+        return line.source is not None and bool(line.source.print.source_etag)
 
     def diverged(self, line: Line) -> bool:
         """Was this key written in the target since the cutover?"""

@@ -195,3 +195,17 @@ def test_on_the_way_back_both_versions_of_a_conflict_are_kept_and_divergence_is_
     assert (done.conflicts, done.diverged) == (["k000"], ["aws-only"])
     assert aws.held["k000"].data == b"content of 0"
     assert "aws-only" in aws.held
+
+
+def test_on_the_way_back_our_own_older_copy_never_goes_over_what_aws_wrote_since() -> None:
+    """BACK-2: the source holds only a copy of what AWS had; AWS's later write is listed and stays."""
+    azure, aws = pair(1)
+    azure.held["k000"].source_etag = "what AWS had"
+    aws.put("k000", b"AWS wrote it later", written=2000.0)
+
+    async def keep(key: str, there: Entry) -> bool:
+        raise AssertionError("nothing is to be overwritten")
+
+    done = run(azure, aws, Returning("back", replace=True, delete=False, cutover=1500.0), keep=keep)
+    assert aws.held["k000"].data == b"AWS wrote it later"
+    assert (done.diverged, done.copied, done.complete) == (["k000"], 0, True)
