@@ -31,12 +31,26 @@ def azure(token: str, name: str, **inputs: Any) -> Desired:
     )
 
 
+def declare(name: str) -> list[Desired]:
+    """The data's parts of the footprint, under the names of one test."""
+    cosmos = f"cosmos-{name}-sync"
+    place = {"accountName": cosmos, "databaseName": "images"}
+    container = azure("cosmosdb:SqlResourceSqlContainer", "container", **place, containerName="fragments")
+    return [
+        azure("resources:ResourceGroup", "group"),
+        *(azure("storage:StorageAccount", f"storage-{p}", accountName=f"st{name}{p}") for p in ("site", "uploads", "journal")),
+        azure("cosmosdb:DatabaseAccount", "cosmos", accountName=cosmos),
+        azure("cosmosdb:SqlResourceSqlDatabase", "database", **place), container,
+        Desired("pulumi-python:dynamic/gates:CosmosThroughput", "", "gates/t", {"containerId": container.id}, {"name": "throughput"}, "site.py:1"),
+    ]  # fmt: skip
+
+
 class Site:
     """world: what `dr sync` opens. s3, dynamodb: the sync's own clients."""
 
     def __init__(self, cloud: localcloud.LocalCloud, home: Path, name: str) -> None:
         self.environ = {**cloud.environment, "DR_HOME": str(home)}
-        self.root = home
+        self.root, self.name = home, name
         endpoints = load(self.environ)
         self.url = str(endpoints.aws_url)
         self.source = Source(
@@ -62,16 +76,8 @@ class Site:
 
     def _build(self, arm: Arm, name: str) -> list[Desired]:
         where = {"location": "brazilsouth"}
-        cosmos = f"cosmos-{name}-sync"
-        accounts = [
-            azure("storage:StorageAccount", f"storage-{p}", accountName=f"st{name}{p}")
-            for p in ("site", "uploads", "journal")
-        ]
-        place = {"accountName": cosmos, "databaseName": "images"}
-        database = azure("cosmosdb:DatabaseAccount", "cosmos", accountName=cosmos)
-        holder = azure("cosmosdb:SqlResourceSqlDatabase", "database", **place)
-        container = azure("cosmosdb:SqlResourceSqlContainer", "container", **place, containerName="fragments")
-        group = azure("resources:ResourceGroup", "group")
+        declared = declare(name)
+        group, *accounts, database, holder, container, _dial = declared
 
         def put(one: Desired, body: dict[str, Any]) -> None:
             arm.put(one.id, body, CATALOGUE[one.type].api_version)
@@ -111,15 +117,7 @@ class Site:
             },
         )
         arm.close()
-        dial = Desired(
-            "pulumi-python:dynamic/gates:CosmosThroughput",
-            "",
-            "gates/t",
-            {"containerId": container.id},
-            {"name": "throughput"},
-            "site.py:1",
-        )
-        return [group, *accounts, database, holder, container, dial]
+        return declared
 
     def close(self) -> None:
         self.world.close()
