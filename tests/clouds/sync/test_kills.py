@@ -23,9 +23,8 @@ OBJECTS, ITEMS, KILLS = (int(n) for n in os.environ.get("DR_TEST_KILLS", "80,300
 
 def child(site: Site) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.clouds.sync.child", str(site.root), site.name]
-    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        command, cwd=PROJECT, env={**os.environ, **site.environ}, stdout=subprocess.PIPE, text=True
-    )
+    env = {**os.environ, **site.environ}
+    return subprocess.Popen(command, cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own module
 
 
 def fill(site: Site) -> None:
