@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pulumi
 
-from components import settings
-from components.image_app.footprint import Footprint
+from components import sites
 
-site = settings.from_pulumi()
-footprint = Footprint(site)
+footprint = sites.declare()
 for name, value in footprint.exports.items():
     pulumi.export(name, value)

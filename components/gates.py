@@ -78,6 +78,12 @@ class ConverterPackageProvider(_Provider):
     kind = "ConverterPackage"
 
 
+class SiteGateProvider(_Provider):
+    """Site trustlayer: holds the traffic flag until us-west-2's api pods are Ready and its database takes a write (TL-4)."""
+
+    kind = "SiteGate"
+
+
 Props = Mapping[str, Any]
 
 
@@ -115,3 +121,10 @@ class ConverterPackage(Resource, module="gates", name="ConverterPackage"):
 
     def __init__(self, name: str, props: Props, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(ConverterPackageProvider(), name, dict(props), opts)
+
+
+class SiteGate(Resource, module="gates", name="SiteGate"):
+    """props: want (ready or any), api (pods), timeoutSeconds."""
+
+    def __init__(self, name: str, props: Props, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(SiteGateProvider(), name, dict(props), opts)

@@ -1,4 +1,4 @@
-"""The five gates: look, compare, and wait or refuse. They observe the world; they never echo what is wanted.
+"""The gates: look, compare, and wait or refuse. They observe the world; they never echo what is wanted.
 
     read     what is seen now: within 3 s, never an exception; what cannot be seen is "unknown"
     differs  does what was seen differ from what is wanted?
@@ -30,6 +30,7 @@ KINDS: dict[str, str] = {
     "ReturnGate": "clouds.gates.returning",
     "DrainGate": "clouds.gates.drain",
     "ConverterPackage": "clouds.gates.package",
+    "SiteGate": "clouds.gates.site",
 }
 
 

@@ -1,0 +1,63 @@
+"""The three stacks as declared: what a mode changes, in which order, and nothing of the region that fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.schema import SettingsError
+from components.settings import Mode
+from components.trustlayer.settings import STACKS, build
+
+ROOT = Path(__file__).parents[2]
+
+
+def _values(stack: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]["standby:trustlayer"])
+
+
+def test_the_three_stack_files_hold_the_same_settings() -> None:
+    """One site: the mode is the stack's name, and nothing else may differ."""
+    assert _values("trustlayer-global") == _values("trustlayer-standby") == _values("trustlayer-active")
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_each_stack_file_is_valid_and_has_its_mode(stack: str) -> None:
+    """trustlayer-global has no mode."""
+    assert (
+        build(stack, _values(stack)).mode
+        == {"global": None, "standby": Mode.STANDBY, "active": Mode.ACTIVE}[stack.removeprefix("trustlayer-")]
+    )
+
+
+def test_a_mode_changes_replicas_and_the_flag_alone() -> None:
+    """Dials: standby scaled down; active frontend 3, api 5; promotion is none of them."""
+    standby, active = (build(f"trustlayer-{mode}", _values("trustlayer-active")).dials for mode in Mode)
+    assert (standby.api, standby.frontend, standby.flag) == (0, 0, False)
+    assert (active.api, active.frontend, active.flag) == (5, 3, True)
+
+
+def test_wrong_settings_are_named_all_at_once() -> None:
+    """A footprint built from wrong settings fails on the day."""
+    wrong = {
+        **_values("trustlayer-active"),
+        "ttl": 900,
+        "api": "five",
+        "colour": "red",
+        "replicaSource": "arn:aws:rds:eu-west-1:0:db:x",
+    }
+    del wrong["domain"]
+    with pytest.raises(SettingsError) as stop:
+        build("trustlayer-active", wrong)
+    text = str(stop.value)
+    for words in (
+        "ttl must be between 1 and 300",
+        "api must be int",
+        "colour is not a setting",
+        "replicaSource must be the ARN",
+        "domain is missing",
+    ):
+        assert words in text
