@@ -134,6 +134,28 @@ def _ru(value: int) -> str:
     return "" if 400 <= value <= 1_000_000 and value % 100 == 0 else "must be RU/s from 400 in steps of 100"
 
 
+def _people(value: dict[str, Any]) -> str:
+    wrong = [
+        who
+        for who, given in value.items()
+        if not isinstance(given, dict)
+        or not isinstance(given.get("roles"), list)
+        or ("publicKey" in given) == ("objectId" in given)
+    ]
+    return f"must give roles and either publicKey or objectId for {', '.join(wrong)}" if wrong else ""
+
+
+def _channels(value: dict[str, Any]) -> str:
+    wrong = [
+        name
+        for name, held in value.items()
+        if name not in ("internal", "external")
+        or not isinstance(held, list)
+        or not all(isinstance(one, dict) and {"name", "url"} <= set(one) for one in held)
+    ]
+    return f"must map internal and external to lists of name and url ({', '.join(wrong)})" if wrong else ""
+
+
 _IMAGE = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"}
 _NO_ADMINS = (
     "a actuser adm admin admin1 admin2 administrator aspnet backup console david guest john owner root server sql "
@@ -189,6 +211,9 @@ FIELDS: dict[str, Field] = {
     "source.partitionKey": Field(str, "imageId", _attribute),
     "source.sortKey": Field(str, "chunkIndex", _attribute),
     "tags": Field(dict, {}, _tags),
+    # The runbooks' own (clouds.runbook.people, clouds.notify): checked here, and no part of the footprint.
+    "people": Field(dict, {}, _people),
+    "channels": Field(dict, {}, _channels),
 }  # fmt: skip
 
 _WORDS = {int: "a whole number", str: "text", list: "a list", dict: "a mapping"}

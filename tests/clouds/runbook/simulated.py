@@ -96,6 +96,9 @@ class World:
     clock: float = 1_800_000_000.0
     version: int = 0
     cut: int = 0
+    replaced: dict[int, int] = field(
+        default_factory=dict
+    )  # version -> the one its writer overwrote knowingly
 
     # -- the client -------------------------------------------------------------------------------------------
 
@@ -105,12 +108,14 @@ class World:
         self.version += 1
         key = f"k{self.version % 7}"
         if side == "primary" and self.aws_up and not self.frozen["uploads"]:
+            self.replaced[self.version] = self.aws.get(key, 0)
             self.aws[key] = self.version
             self.acknowledged.append((key, self.version, "aws"))
         if side == "azure":
             if not self.capacity:
                 self.broken.append("traffic reached a side without capacity")
                 return
+            self.replaced[self.version] = self.azure.get(key, 0)
             self.azure[key] = self.version
             self.acknowledged.append((key, self.version, "azure"))
 
@@ -119,7 +124,7 @@ class World:
         self.caches[number % 3] = self.records
 
     def lost(self) -> list[tuple[str, int, str]]:
-        """Acknowledged writes that are neither on a side, nor followed by a later one there, nor listed."""
+        """Acknowledged writes that are neither on a side, nor knowingly replaced there, nor listed as a conflict."""
         listed = {(key, one) for key, a, b in self.conflicts for one in (a, b)}
         kept = self.aws if self.records == "primary" else self.azure
         owed = (
@@ -128,21 +133,28 @@ class World:
         return [
             (key, version, side)
             for key, version, side in self.acknowledged
-            if kept.get(key, 0) < version and owed.get(key, 0) < version and (key, version) not in listed
+            if not self._seen(kept.get(key, 0), version)
+            and not self._seen(owed.get(key, 0), version)
+            and (key, version) not in listed
         ]
+
+    def _seen(self, now: int, version: int) -> bool:
+        """Is `version` what stands there, or was it overwritten by writers who had it before them?"""
+        while now > version:
+            now = self.replaced.get(now, 0)
+        return now == version
 
     # -- effects ----------------------------------------------------------------------------------------------
 
     def _copy(self, source: Versions, target: Versions) -> int:
+        """The newer wins; where neither follows from the other, both versions are listed."""
         moved = 0
         for key, version in source.items():
             there = target.get(key, 0)
-            if there > version:
-                if there > self.cut and version > self.cut:
-                    self.conflicts.add((key, version, there))
-            elif there < version:
-                if there > self.cut and source is self.azure:
-                    self.conflicts.add((key, version, there))
+            newer, older = max(version, there), min(version, there)
+            if older and newer != older and not self._seen(newer, older):
+                self.conflicts.add((key, older, newer))
+            if there < version:
                 target[key] = version
                 moved += 1
         return moved

@@ -117,3 +117,22 @@ def test_nothing_acknowledged_is_lost_over_any_failover_contingency_and_rollback
         str(r.body["key"]) for r in journal.records if r.kind is Kind.EVENT and r.body["event"] == "Finished"
     }
     assert asked <= meant, "an effect ended that was never meant"
+
+
+def test_what_aws_accepted_after_the_cutover_is_listed_beside_what_azure_has() -> None:
+    """design.md, Directions: AWS was away, so its freeze is owed; it comes back and takes a write from an old cache."""
+    world, journal = World(), MemoryJournal()
+    for number in range(5):
+        world.client(number)
+    out = Storm(world, [("aws down", 0), *[("yes", 0)] * 150])
+    assert carry_through(world, journal, "failover", out).mode is Mode.COMPLETED
+    assert world.frozen == {"uploads": False, "table": False}
+    world.aws_up, world.caches = True, ["primary", "azure", "azure"]
+    world.client(0)
+    for _ in range(7):  # the seventh has the same key, and Azure never saw AWS's version of it
+        world.client(1)
+    assert carry_through(world, journal, "rollback", Storm(world, [("yes", 0)] * 150)).mode is Mode.COMPLETED
+    assert world.conflicts
+    assert world.lost() == []
+    world.conflicts.clear()
+    assert world.lost(), "this test could not have failed"
