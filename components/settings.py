@@ -202,7 +202,13 @@ def from_pulumi() -> Settings:
     import pulumi
     from pulumi.runtime.config import CONFIG
 
-    return _from_config({k: _parsed(v) for k, v in CONFIG.get().items()}, f"Pulumi.{pulumi.get_stack()}.yaml")
+    from components.refused import RefusedSettingsError
+
+    config = {k: _parsed(v) for k, v in CONFIG.get().items()}
+    try:
+        return _from_config(config, f"Pulumi.{pulumi.get_stack()}.yaml")
+    except SettingsError as wrong:
+        raise RefusedSettingsError(wrong.problems) from None
 
 
 def from_files(root: Path, stack: str) -> Settings:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pulumi
 
+from components.refused import Refused
 from components.schema import PROJECT
 from components.settings import Settings
 
 
-class GuardError(RuntimeError):
+class GuardError(Refused):
     """Raised before anything is created. summary, detail, fix: what, why it matters, the command that helps."""
 
     def __init__(self, summary: str, detail: str, fix: str) -> None:

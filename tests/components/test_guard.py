@@ -38,7 +38,7 @@ def test_an_active_stack_without_the_programs_own_stamp_is_stopped_before_any_re
     assert "nothing was created" in error.summary
     assert error.detail
     assert error.fix == "dr handover standby active"
-    assert str(error) == f"{error.summary}\n  why it matters: {error.detail}\n  fix: {error.fix}"
+    assert str(error) == f"\n{error.summary}\n  why it matters: {error.detail}\n  fix: {error.fix}"
 
 
 def test_the_stamp_of_a_hand_over_lets_the_program_pass(site: Settings, active: Recording) -> None:
