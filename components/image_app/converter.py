@@ -67,7 +67,8 @@ class Converter(pulumi.ComponentResource):
             "converter-settings",
             resource_group_name=place.group, name=self.site.name,
             properties={
-                **args.app_settings, "AZURE_CLIENT_ID": args.identity.client_id, "UPLOADS_BLOB_ENDPOINT": self._blob_url
+                **args.app_settings, **_host_storage(args),
+                "AZURE_CLIENT_ID": args.identity.client_id, "UPLOADS_BLOB_ENDPOINT": self._blob_url,
             },
             opts=kept(self),
         )  # fmt: skip
@@ -126,6 +127,16 @@ class Converter(pulumi.ComponentResource):
             retry_policy=eventgrid.RetryPolicyArgs(max_delivery_attempts=10, event_time_to_live_in_minutes=1440),
             opts=kept(self, [self.package, *after]),
         )  # fmt: skip
+
+
+def _host_storage(args: ConverterArgs) -> dict[str, pulumi.Input[str]]:
+    """Where the function host keeps its own state: by identity, which takes all three of a user-assigned one
+    (learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity)."""
+    return {
+        "AzureWebJobsStorage__accountName": args.uploads.name,
+        "AzureWebJobsStorage__credential": "managedidentity",
+        "AzureWebJobsStorage__clientId": args.identity.client_id,
+    }
 
 
 def _definition(group_id: str) -> str:

@@ -13,6 +13,9 @@ from components.image_app.common import Place, kept
 from components.naming import Names
 from components.settings import Database as DatabaseSettings
 
+CREATION_ONLY = ("options",)
+"""Read when the container is made; afterwards the dial's own resource says what they say (pulumi-azure-native#1787)."""
+
 DATA_CONTRIBUTOR = "00000000-0000-0000-0000-000000000002"
 """Cosmos DB's built-in data contributor (learn.microsoft.com/azure/cosmos-db/how-to-setup-rbac)."""
 
@@ -50,7 +53,7 @@ class Database(pulumi.ComponentResource):
             resource_group_name=place.group, account_name=self.account.name, database_name=database.name,
             container_name=wanted.container,
             resource=cosmosdb.SqlContainerResourceArgs(id=wanted.container, partition_key=key, indexing_policy=indexing),
-            opts=kept(self),
+            options=_first_throughput(wanted), opts=kept(self, ignore=CREATION_ONLY),
         )  # fmt: skip
         for label, principal in args.writers:
             self._writer(args, label, principal)
@@ -86,3 +89,12 @@ class Database(pulumi.ComponentResource):
         """The throughput dial, in the order that the mode wants. ru: RU/s (autoscale: the maximum)."""
         props = {"containerId": self.container.id, "throughput": ru, "throughputKind": self._kind}
         return CosmosThroughput("cosmos-throughput", props, kept(self, [*after, self.container]))
+
+
+def _first_throughput(wanted: DatabaseSettings) -> cosmosdb.CreateUpdateOptionsArgs | None:
+    """What a new container is made with, the same in both modes. Without it Azure makes 400 RU/s manual, and manual
+    throughput cannot become autoscale through ARM: the dial would be refused for ever."""
+    if wanted.throughput_kind == "manual":
+        return None
+    scale = cosmosdb.AutoscaleSettingsArgs(max_throughput=wanted.standby_throughput)
+    return cosmosdb.CreateUpdateOptionsArgs(autoscale_settings=scale)

@@ -125,7 +125,7 @@ class Footprint(pulumi.ComponentResource):
             "primaryAddresses": list(primary.apex_addresses),
             "primaryHosts": [
                 {"host": f"{dns.api}.{dns.domain}", "path": primary.health_path},
-                {"host": f"{dns.site}.{dns.domain}", "path": "/"},
+                *({"host": host, "path": "/"} for host in (dns.domain, f"{dns.site}.{dns.domain}")),
             ],
             "consecutive": gates.consecutive, "timeoutSeconds": gates.return_timeout,
         }  # fmt: skip

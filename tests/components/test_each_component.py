@@ -95,7 +95,10 @@ def test_the_database_takes_identities_alone_and_its_throughput_is_the_dial(
     container = found.inputs("cosmos-container")
     assert container["resource"]["partitionKey"]["paths"] == ["/imageId"]
     assert {"path": "/content/?"} in container["resource"]["indexingPolicy"]["excludedPaths"]
-    assert "options" not in container
+    # Made as the kind that the dial keeps: ARM cannot switch it later, and mode independent, for it is used once.
+    made = {"autoscaleSettings": {"maxThroughput": 400}} if kind == "autoscale" else None
+    assert container.get("options") == made
+    assert found.resources["cosmos-container"].options["ignoreChanges"] == ["options"]
     assert found.inputs("cosmos-throughput") == {
         "containerId": found.resources["cosmos-container"].id, "throughput": {"standby": 400, "active": 4000}[mode],
         "throughputKind": kind,
@@ -181,6 +184,12 @@ def test_the_converter_reaches_storage_by_its_identity(site: Settings) -> None:
     assert role["roleDefinitionId"].startswith(GROUP_ID.partition("/resourceGroups")[0] + "/providers/")
     app = found.inputs("converter")
     assert app["identity"]["userAssignedIdentities"] == [found.resources["identity"].id]
+    settings = found.inputs("converter-settings")["properties"]
+    host = {key.partition("__")[2]: value for key, value in settings.items() if key.startswith("AzureWebJobsStorage")}
+    assert host == {
+        "accountName": site.names.storage("uploads"), "credential": "managedidentity",
+        "clientId": settings["AZURE_CLIENT_ID"],
+    }, "the function host keeps its own state by the same identity: all three, or it never starts"  # fmt: skip
     deployment = app["functionAppConfig"]["deployment"]["storage"]
     assert deployment["authentication"]["type"] == "UserAssignedIdentity"
     assert "converter-storage" in found.before("converter")

@@ -115,6 +115,13 @@ def test_every_dial_stands_where_its_mode_wants_it(
     assert standby.inputs("cosmos-container")["resource"]["partitionKey"]["paths"] == ["/imageId"]
 
 
+def test_the_primary_is_asked_for_every_public_name_before_traffic_goes_back(either: Recording) -> None:
+    """BACK-3: a record moves for each public name, so each is asked for; the apex is a name like the others."""
+    asked = {host["host"]: host["path"] for host in either.inputs("return-gate")["primaryHosts"]}
+    assert asked == {"demay.com": "/", "api.demay.com": "/health", "www.demay.com": "/"}
+    assert set(asked) == set(either.exports["publicNames"]) == set(either.inputs("drain-gate")["names"])
+
+
 def test_every_resource_is_protected_and_kept_when_forgotten(either: Recording) -> None:
     """Two stacks share every resource (pulumi#7747)."""
     assert len(either.resources) > 30
