@@ -21,7 +21,9 @@ def abort(reason: Reason = "", identity: As = "", run_: Run = "") -> int:
     from scripts.speaking import current, say
 
     if not reason.strip():
-        raise BadInput("an abort needs a reason", "it stands in the report", "dr abort --reason 'AWS is back'")
+        raise BadInput(
+            "an abort needs a reason", "it stands in the report", "dr abort --reason 'AWS is back'"
+        )
     root = project_root()
     begun, asked = current(root, run_)
     print(say(root, begun, asked, "abort", identity=identity, reason=reason))

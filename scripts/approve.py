@@ -24,7 +24,10 @@ def approve(
     no: Annotated[bool, typer.Option("--no", help="Refuse.")] = False,
     break_glass: Annotated[
         str,
-        typer.Option("--break-glass", help="Go on although the approver cannot be reached; give the reason. Loud and recorded."),
+        typer.Option(
+            "--break-glass",
+            help="Go on although the approver cannot be reached; give the reason. Loud and recorded.",
+        ),
     ] = "",
     list_: Annotated[bool, typer.Option("--list", help="Show what is asked, and answer nothing.")] = False,
     run_: Run = "",
@@ -55,7 +58,9 @@ def approve(
             print(f"{len(asked['asks'])} question(s) are open in {begun.id}.")
         return int(ExitCode.CLEAN)
     if no and break_glass:
-        raise BadInput("--no and --break-glass exclude each other", "nothing was said", f"dr approve {step} --no")
+        raise BadInput(
+            "--no and --break-glass exclude each other", "nothing was said", f"dr approve {step} --no"
+        )
     kind = "no" if no else "glass" if break_glass else "yes"
     print(say(root, begun, asked, kind, step=step, identity=identity, role=role, reason=break_glass))
     return int(ExitCode.CLEAN)

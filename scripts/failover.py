@@ -10,9 +10,12 @@ import typer
 from scripts import switch
 from scripts.command import run
 
-Engine = Annotated[str, typer.Option("--engine", help="auto (pulumi where its CLI is on PATH), pulumi, direct.")]
+Engine = Annotated[
+    str, typer.Option("--engine", help="auto (pulumi where its CLI is on PATH), pulumi, direct.")
+]
 Wait = Annotated[
-    float | None, typer.Option("--wait", help="Seconds to wait when only people can go on; without it, for ever.")
+    float | None,
+    typer.Option("--wait", help="Seconds to wait when only people can go on; without it, for ever."),
 ]
 Format = Annotated[str, typer.Option("--format", help="text or json.")]
 Speaker = Annotated[str, typer.Option("--as", help="Who types at this terminal (identity of the plan).")]
@@ -23,10 +26,17 @@ def failover(
     scenario: Annotated[str, typer.Option("--scenario", help="What is broken on AWS.")] = "",
     engine: Engine = "auto",
     drill: Annotated[
-        bool, typer.Option("--drill", help="Everything but the public records, the freeze and writes to AWS; then cheap again.")
+        bool,
+        typer.Option(
+            "--drill",
+            help="Everything but the public records, the freeze and writes to AWS; then cheap again.",
+        ),
     ] = False,
     primary_gone: Annotated[
-        bool, typer.Option("--aws-unreachable", help="Your word that AWS does not answer at all: what needs it is owed.")
+        bool,
+        typer.Option(
+            "--aws-unreachable", help="Your word that AWS does not answer at all: what needs it is owed."
+        ),
     ] = False,
     wait: Wait = None,
     speaker: Speaker = "",
@@ -47,7 +57,9 @@ def failover(
 
     switch.check_options("active", engine, format)
     root = project_root()
-    begun = begin(root, "failover", engine, reason=reason, scenario=scenario, drill=drill, primary_gone=primary_gone)
+    begun = begin(
+        root, "failover", engine, reason=reason, scenario=scenario, drill=drill, primary_gone=primary_gone
+    )
     switch.say(f"run {begun.id}{' (a drill)' if drill else ''}")
     return carry_on(root, begun, wait, format, speaker)
 

@@ -30,9 +30,13 @@ def resume(
         str, typer.Option("--dead-host", help="Your word that the run on this other host is dead.")
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the up goes on.")] = False,
-    retry: Annotated[list[str] | None, typer.Option("--retry", help="A failed or refused step of a runbook to try again.")] = None,
+    retry: Annotated[
+        list[str] | None, typer.Option("--retry", help="A failed or refused step of a runbook to try again.")
+    ] = None,
     identity: Annotated[str, typer.Option("--as", help="Who speaks (identity of the plan).")] = "",
-    wait: Annotated[float | None, typer.Option("--wait", help="Seconds to wait when only people can go on a runbook.")] = None,
+    wait: Annotated[
+        float | None, typer.Option("--wait", help="Seconds to wait when only people can go on a runbook.")
+    ] = None,
     format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> int:
     """Prove the owner of an interrupted run dead, take Pulumi's lock from it, and finish its up or its runbook.

@@ -37,9 +37,7 @@ def make_way(root: Path, begun: Begun, dead_host: str) -> None:
         record.end(f"taken over by {begun.id}")
 
 
-def go(
-    root: Path, begun: Begun, retry: Sequence[str], identity: str, wait: float | None, format: str
-) -> int:
+def go(root: Path, begun: Begun, retry: Sequence[str], identity: str, wait: float | None, format: str) -> int:
     """Go on with the run; to one that is carried out already, only say the word."""
     from scripts.running import carry_on, is_running
     from scripts.speaking import current, say

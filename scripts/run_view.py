@@ -83,10 +83,17 @@ class Terminal:
             if self._phases.get(step.id, Phase.WAITING) is one.phase:
                 continue
             self._phases[step.id] = one.phase
-            if one.phase in SETTLED or one.phase in (Phase.FAILED, Phase.REFUSED, Phase.UNDONE, Phase.UNDO_FAILED):
+            if one.phase in SETTLED or one.phase in (
+                Phase.FAILED,
+                Phase.REFUSED,
+                Phase.UNDONE,
+                Phase.UNDO_FAILED,
+            ):
                 self.said(self._ended(state, step.id, now))
             elif one.phase in (Phase.DO, Phase.UNDO) and step.do is not None:
-                self.said(f"begun    {step.id}: {step.title}" if one.phase is Phase.DO else f"undoing  {step.id}")
+                self.said(
+                    f"begun    {step.id}: {step.title}" if one.phase is Phase.DO else f"undoing  {step.id}"
+                )
         for ask in asks(state):
             mark = (ask.key, ",".join(sorted(ask.missing)))
             if mark not in self._asked:
@@ -120,8 +127,13 @@ class Terminal:
     def _ask(self, ask: Ask) -> None:
         who = " or ".join(" and ".join(sorted(roles & ask.missing or roles)) for roles in ask.any_of)
         shown = [f"{step}: {_short(seen)}" for step, seen in ask.evidence.items()]
-        lines = [f"ASKED    {ask.step}, of the {who}: {ask.sentence}", *(f"           {one}" for one in shown)]
-        lines.append(f"           dr approve {ask.step} --as WHO    (or, to say no: dr approve {ask.step} --as WHO --no)")
+        lines = [
+            f"ASKED    {ask.step}, of the {who}: {ask.sentence}",
+            *(f"           {one}" for one in shown),
+        ]
+        lines.append(
+            f"           dr approve {ask.step} --as WHO    (or, to say no: dr approve {ask.step} --as WHO --no)"
+        )
         self.said("\n  ".join(lines))
 
 
@@ -139,7 +151,10 @@ def verdict(state: State) -> tuple[ExitCode, str]:
         left = f" Still owed: {'; '.join(owed.values())}." if owed else ""
         missed = [id for id, one in state.steps.items() if one.phase in (Phase.MISSED, Phase.SKIPPED)]
         out = f" Left out: {', '.join(missed)}." if missed else ""
-        return ExitCode.CLEAN, f"{book.title}: done, {book.goal} {took:.0f} s after it began (run {run}).{left}{out}"
+        return (
+            ExitCode.CLEAN,
+            f"{book.title}: done, {book.goal} {took:.0f} s after it began (run {run}).{left}{out}",
+        )
     if state.mode is Mode.ABORTED:
         kept = [id for id, one in state.steps.items() if one.phase is Phase.KEPT]
         stays = f" What has no undo stays: {', '.join(kept)}." if kept else ""
@@ -152,7 +167,10 @@ def verdict(state: State) -> tuple[ExitCode, str]:
             f"Then: dr resume --retry {step}, or dr skip {step} --reason '...', or dr abort --reason '...'."
         )
     open_ones = ", ".join(one.step for one in asks(state)) or str(state.mode)
-    return ExitCode.STOPPED, f"The run {run} waits for people: {open_ones}. Answer (dr approve), then: dr resume."
+    return (
+        ExitCode.STOPPED,
+        f"The run {run} waits for people: {open_ones}. Answer (dr approve), then: dr resume.",
+    )
 
 
 def summary(state: State, begun: Begun, scale: float) -> dict[str, Json]:

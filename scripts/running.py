@@ -94,7 +94,9 @@ def begin(
                 f"dr resume    (go on with it), or: dr abort --reason '...'    (undo what it did, where {open_one.book} still can)",
             )
         run = f"{book}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:4]}"
-        fresh = Begun(run, "", book, engine, me(), reason, scenario, drill, primary_gone, people.roles, people.verifiers)
+        fresh = Begun(
+            run, "", book, engine, me(), reason, scenario, drill, primary_gone, people.roles, people.verifiers
+        )
         journal.append(Kind.RUN, run, fresh.to_json() | {"command": " ".join(["dr", *sys.argv[1:]])})
     finally:
         journal.rest()
@@ -210,7 +212,9 @@ def release_the_dead(root: Path) -> None:
         arm.close()
 
 
-def _effects(root: Path, footprint: Footprint, begun: Begun, lock: switch.FootprintLock) -> dict[str, Handler]:
+def _effects(
+    root: Path, footprint: Footprint, begun: Begun, lock: switch.FootprintLock
+) -> dict[str, Handler]:
     from clouds.runbook.assemble import effects
     from clouds.runbook.precheck import quick
 
@@ -243,8 +247,14 @@ def _effects(root: Path, footprint: Footprint, begun: Begun, lock: switch.Footpr
     def gateway_up(stack: str) -> None:
         from clouds.direct_engine import DirectEngine
 
-        others = [one.options.get("name") for one in footprint.desired(stack) if one.options.get("name") != "gateway"]
-        with suppress(DrError):  # not on the path of the recovery: the closing step's whole up makes up for it
+        others = [
+            one.options.get("name")
+            for one in footprint.desired(stack)
+            if one.options.get("name") != "gateway"
+        ]
+        with suppress(
+            DrError
+        ):  # not on the path of the recovery: the closing step's whole up makes up for it
             DirectEngine(root, before_change=lock.check).up(
                 stack, exclude=[f"**::{name}" for name in others], on_event=lambda event: None
             )
@@ -259,11 +269,18 @@ def _effects(root: Path, footprint: Footprint, begun: Begun, lock: switch.Footpr
         return {"handover": f"{source} to {target}: {done.resources} resources"}
 
     return effects(
-        footprint, begun, up, hand_over=hand_over, precheck=lambda name: quick(footprint, name), gateway_up=gateway_up
+        footprint,
+        begun,
+        up,
+        hand_over=hand_over,
+        precheck=lambda name: quick(footprint, name),
+        gateway_up=gateway_up,
     )
 
 
-def _spoken(root: Path, found: Sequence[object], people: People, begun: Begun, line: str, speaker: str) -> str:
+def _spoken(
+    root: Path, found: Sequence[object], people: People, begun: Begun, line: str, speaker: str
+) -> str:
     from scripts.speaking import say_word
 
     return say_word(root, begun, line, speaker, people, found)

@@ -30,7 +30,9 @@ def skip(
     from scripts.speaking import current, say
 
     if not reason.strip():
-        raise BadInput("leaving a step out needs a reason", "it stands in the report", f"dr skip {step} --reason '...'")
+        raise BadInput(
+            "leaving a step out needs a reason", "it stands in the report", f"dr skip {step} --reason '...'"
+        )
     root = project_root()
     begun, asked = current(root, run_)
     book = book_named(begun.book)

@@ -49,7 +49,9 @@ def _elsewhere(root: Path, run: str) -> tuple[Begun, Mapping[str, Json]]:
     if run and found["run"] != run:
         raise _nobody(f"the one in the journal container is {found['run']}")
     people = load_people(root)
-    begun = Begun(str(found["run"]), "", str(found["runbook"]), people=people.roles, keys=dict(found["verifiers"]))
+    begun = Begun(
+        str(found["run"]), "", str(found["runbook"]), people=people.roles, keys=dict(found["verifiers"])
+    )
     return begun, found
 
 
@@ -100,7 +102,9 @@ def _question(asked: Mapping[str, Json], step: str) -> Mapping[str, Json]:
             "an answer to a question that is not asked counts for nothing",
             "dr approve --list",
         )
-    raise BadInput(f"{len(found)} questions are open: {names}", "nothing is guessed", f"dr approve {found[0]['step']}")
+    raise BadInput(
+        f"{len(found)} questions are open: {names}", "nothing is guessed", f"dr approve {found[0]['step']}"
+    )
 
 
 def _speaker(
@@ -111,7 +115,12 @@ def _speaker(
     if glass:
         return identity or _only(people), role or missing[0]
     here = [identity] if identity else people.here()
-    able = [(who, r) for who in here for r in missing if r in people.roles.get(who, frozenset()) and role in ("", r)]
+    able = [
+        (who, r)
+        for who in here
+        for r in missing
+        if r in people.roles.get(who, frozenset()) and role in ("", r)
+    ]
     if len(able) == 1 or (able and identity):
         return able[0]
     who = ", ".join(f"{w} ({r})" for w, r in able) or "nobody with a key on this machine"
@@ -141,7 +150,14 @@ def say_word(root: Path, begun: Begun, line: str, speaker: str, people: People, 
 
     verb, _, rest = line.partition(" ")
     rest, _, who = rest.partition(" as ")
-    kinds = {"yes": "yes", "no": "no", "pause": "pause", "resume": "resume", "abort": "abort", "retry": "retry"}
+    kinds = {
+        "yes": "yes",
+        "no": "no",
+        "pause": "pause",
+        "resume": "resume",
+        "abort": "abort",
+        "retry": "retry",
+    }
     if verb not in kinds:
         return "here you may type: yes STEP as WHO, no STEP as WHO, pause WHY, resume, retry STEP, abort WHY"
     try:

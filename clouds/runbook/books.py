@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from clouds.runbook.calls import Call, Handler, Outcome, failed, ok, seen, todo, unreachable
+from clouds.runbook.calls import Call, Handler, Outcome, failed, ok, seen, unreachable
 from recovery.journal.chain import Kind
 from recovery.journal.direction import Direction, close_obligation, set_deadline
 from recovery.model import Json
@@ -168,4 +168,4 @@ def approver_names(people: Mapping[str, frozenset[Role]]) -> dict[str, list[str]
     return {role: sorted(names) for role, names in sorted(found.items())}
 
 
-__all__ = ["BookEffects", "Fence", "in_drill", "nothing_to_hand_over", "todo", "without_primary"]
+__all__ = ["BookEffects", "Fence", "in_drill", "nothing_to_hand_over", "without_primary"]

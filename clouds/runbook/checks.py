@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import closing
 
 from clouds.azure.arm import ArmError
-from clouds.gates.world import POLL_SECONDS, version
+from clouds.gates.world import POLL_SECONDS
 from clouds.http_probe import Question, probe_all
 from clouds.runbook.azure_effects import AzureEffects
 from clouds.runbook.calls import Call, Handler, Outcome, failed, ok, seen, unknown
@@ -163,4 +163,4 @@ class CheckEffects:
         return ok(requests=requests)
 
 
-__all__ = ["MARK", "CheckEffects", "version"]
+__all__ = ["MARK", "CheckEffects"]

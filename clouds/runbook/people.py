@@ -71,7 +71,7 @@ def load_people(root: Path, environ: Mapping[str, str] = os.environ, stack: str 
         raise BadInput(
             "the settings name no people",
             "every approval needs a role, and every role a person who can prove who they are",
-            "add standby:people to Pulumi.standby.yaml and Pulumi.active.yaml (docs/runbooks/people.md)",
+            "add standby:people to Pulumi.standby.yaml and Pulumi.active.yaml",
         )
     return _local(keys)
 

@@ -71,7 +71,9 @@ def render(template: str, language: str, facts: Facts) -> Message:
     values: dict[str, Json] = {name: masked(value) for name, value in facts.__dict__.items()}
     text = _environment().get_template(f"{language}/{template}.txt.j2").render(values).strip()
     subject, _, body = text.partition("\n")
-    marks = {"pt": ("[EXERCÍCIO] ", "[possível repetição] "), "en": ("[DRILL] ", "[possible repeat] ")}[language]
+    marks = {"pt": ("[EXERCÍCIO] ", "[possível repetição] "), "en": ("[DRILL] ", "[possible repeat] ")}[
+        language
+    ]
     subject = (marks[0] if facts.drill else "") + (marks[1] if facts.repeat else "") + subject
     return Message(template, language, TEMPLATES[template], subject, body.strip() + "\n")
 
