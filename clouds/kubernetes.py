@@ -10,6 +10,7 @@ import json
 import os
 import ssl
 import subprocess
+import weakref
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +40,8 @@ class Cluster:
             timeout=timeout,
             trust_env=False,
         )
+        # Clients are made where they are needed and forgotten: their connections are closed with them.
+        weakref.finalize(self, self._http.close)
 
     @classmethod
     def from_kubeconfig(cls, path: Path, context: str = "", timeout: float = 5.0) -> Cluster:
