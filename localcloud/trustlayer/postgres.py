@@ -178,7 +178,8 @@ class Instance:
             "hot_standby": "on", "max_wal_senders": "10", "wal_keep_size": "512MB", "wal_log_hints": "on",
             "max_connections": "60", "shared_buffers": "16MB", "cluster_name": self.name, "wal_receiver_timeout": "5s",
             "wal_sender_timeout": "5s", "wal_retrieve_retry_interval": "500ms", "synchronous_commit": "remote_apply",
-            "autovacuum": "off", "restart_after_crash": "off", **more,
+            # Killed processes lose nothing without fsync; only a crash of the machine would, and then all this is gone.
+            "fsync": "off", "full_page_writes": "on", "autovacuum": "off", "restart_after_crash": "off", **more,
         }  # fmt: skip
         auto = self.folder / "postgresql.auto.conf"
         auto.write_text("".join(f"{key} = '{value}'\n" for key, value in values.items()))

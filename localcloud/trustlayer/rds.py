@@ -12,7 +12,6 @@ from aiohttp import web
 
 from localcloud.durations import Clock
 
-
 _SOURCE = re.compile(rb"<ReadReplicaSourceDBInstanceIdentifier>[^<]*</ReadReplicaSourceDBInstanceIdentifier>")
 
 
