@@ -185,7 +185,11 @@ def test_the_converter_reaches_storage_by_its_identity(site: Settings) -> None:
     app = found.inputs("converter")
     assert app["identity"]["userAssignedIdentities"] == [found.resources["identity"].id]
     settings = found.inputs("converter-settings")["properties"]
-    host = {key.partition("__")[2]: value for key, value in settings.items() if key.startswith("AzureWebJobsStorage")}
+    host = {
+        key.partition("__")[2]: value
+        for key, value in settings.items()
+        if key.startswith("AzureWebJobsStorage")
+    }
     assert host == {
         "accountName": site.names.storage("uploads"), "credential": "managedidentity",
         "clientId": settings["AZURE_CLIENT_ID"],

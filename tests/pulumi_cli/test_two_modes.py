@@ -107,3 +107,19 @@ def test_what_was_changed_behind_the_back_is_previewed_and_repaired(ready: Bench
     up(ready, "standby")
     assert_clean(ready, "standby")
     assert ready.dials()["capacity"] == 0
+
+
+def test_dr_up_there_and_back_hands_over_each_time_and_the_safety_gate_lets_both_pass(ready: Bench) -> None:
+    """The whole of `dr up`: lock, plan, gate, up, hand-over; its last line is a verdict, its data go to stdout."""
+    there = ready.dr("up", "-s", "active", "--yes", "--format", "json")
+    assert there.code == 0, there.said
+    document = json.loads(there.out)
+    assert document["handover"]["to"] == "standby"
+    assert {step["action"] for step in document["done"]["steps"]} <= {"=", "~", ">"}
+    assert_dials(ready, ACTIVE)
+    back = ready.dr("up", "-s", "standby", "--yes")
+    assert back.code == 0, back.said
+    assert "handed over to active" in back.out.splitlines()[-1]
+    assert_dials(ready, STANDBY)
+    again = ready.dr("preview", "-s", "standby", "--expect-no-changes")
+    assert again.code == 0, again.said

@@ -32,11 +32,14 @@ def test_an_account_without_an_endpoint_is_unknown_and_not_guessed() -> None:
         Blobs({"name": "stx", "properties": {}}, LOCAL)
     with pytest.raises(Unobserved, match="documentEndpoint"):
         Documents({"name": "cosmos"}, LOCAL, "db", "images")
-    assert endpoint_of({"properties": {"primaryEndpoints": {"blob": "https://x/"}}}, "primaryEndpoints", "blob")
+    assert endpoint_of(
+        {"properties": {"primaryEndpoints": {"blob": "https://x/"}}}, "primaryEndpoints", "blob"
+    )
 
 
 @pytest.mark.parametrize(
-    ("status", "says", "retry"), [(403, "denied", False), (401, "denied", False), (503, "503", True), (None, "no answer", True)]
+    ("status", "says", "retry"),
+    [(403, "denied", False), (401, "denied", False), (503, "503", True), (None, "no answer", True)],
 )
 def test_an_sdk_error_becomes_ours_once_and_says_whether_trying_again_helps(
     status: int | None, says: str, retry: bool
@@ -56,7 +59,9 @@ def test_an_sdk_error_becomes_ours_once_and_says_whether_trying_again_helps(
 
 def test_a_storage_account_that_does_not_answer_is_unobserved(nowhere: str) -> None:
     """No connection proves nothing about the blob."""
-    blobs = Blobs({"name": "stx", "properties": {"primaryEndpoints": {"blob": f"{nowhere}/stx/"}}}, LOCAL, patience=0)
+    blobs = Blobs(
+        {"name": "stx", "properties": {"primaryEndpoints": {"blob": f"{nowhere}/stx/"}}}, LOCAL, patience=0
+    )
     with pytest.raises(Unobserved, match="no answer"):
         blobs.stat("uploads", "a.jpg")
     with pytest.raises(Failed):
