@@ -214,7 +214,8 @@ class LocalServer:
             "ARM_CLIENT_ID": LOCAL_TENANT,
             "ARM_CLIENT_SECRET": "none-is-needed-here",
             "PULUMI_BACKEND_URL": f"file://{backend}",
-            "PULUMI_CONFIG_PASSPHRASE": self._key("passphrase"),
+            # One for all local clouds: `pulumi stack init` leaves its salt in the stack file, where the next one finds it.
+            "PULUMI_CONFIG_PASSPHRASE": "local-cloud-only",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
         if self.provider_port:
