@@ -82,9 +82,12 @@ def _walk_lists(path: str, key: str, old: list[Json], new: list[Json]) -> Iterat
     before, after = _named(old), _named(new)
     if before is None or after is None:
         for index in range(max(len(old), len(new))):
-            left = old[index] if index < len(old) else None
-            right = new[index] if index < len(new) else None
-            yield from _walk(f"{path}[{index}]", key, left, right)
+            if index >= len(old):  # an added null is an item too
+                yield Difference(f"{path}[{index}]", Change.ADD)
+            elif index >= len(new):
+                yield Difference(f"{path}[{index}]", Change.DELETE)
+            else:
+                yield from _walk(f"{path}[{index}]", key, old[index], new[index])
         return
     for index, name in enumerate(after):
         yield from _walk(f"{path}[{index}]", key, before.get(name), after[name])
