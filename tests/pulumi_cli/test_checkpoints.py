@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from recovery.arm.catalogue import CATALOGUE
 from recovery.checkpoint import Rename, rewrite, secrets_providers
@@ -78,7 +77,7 @@ def test_the_checkpoint_of_the_first_release_still_refreshes(ready: Bench) -> No
     released = json.loads(FIRST_RELEASE.read_text())
     own = secrets_providers(ready.exported("standby"))
     state = rewrite(released, Rename("standby", "standby", "standby"), own)
-    file = Path(ready.environment["DR_HOME"]) / "released.json"
+    file = ready.project.parent / "released.json"
     file.write_text(json.dumps(state))
     imported = ready.pulumi("stack", "import", "-s", "standby", "--file", str(file))
     assert imported.code == 0, imported.said
