@@ -6,7 +6,7 @@ https://learn.microsoft.com/rest/api/storageservices/set-blob-service-properties
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from clouds.azure.arm import Arm, ArmError
@@ -25,7 +25,7 @@ def is_website(id: str) -> bool:
 
 def get(arm: Arm, id: str) -> dict[str, Json]:
     """The website in the shape of an ARM body. Raises ArmError: 404 when it is off."""
-    site = BlobWebsite(arm.endpoints).read(_door(arm, id))
+    site = BlobWebsite(arm.endpoints).read(blob_endpoint(arm, id))
     if not site["enabled"]:
         raise ArmError(404, "ResourceNotFound", f"{id}: the static website is off")
     return {"id": id, "properties": {"indexDocument": site["index"], "error404Document": site["error"]}}
@@ -35,12 +35,19 @@ def put(arm: Arm, id: str, body: Mapping[str, Json]) -> dict[str, Json]:
     """Turn the website on with the documents that `body` names."""
     wanted = body.get("properties") or {}
     BlobWebsite(arm.endpoints).write(
-        _door(arm, id), True, wanted.get("indexDocument"), wanted.get("error404Document")
+        blob_endpoint(arm, id), True, wanted.get("indexDocument"), wanted.get("error404Document")
     )
     return get(arm, id)
 
 
-def _door(arm: Arm, id: str) -> str:
+class Reader(Protocol):
+    """The part of `clouds.azure.arm.Arm` that finds the door."""
+
+    def get(self, id: str, api_version: str) -> dict[str, Json]: ...
+
+
+def blob_endpoint(arm: Reader, id: str) -> str:
+    """The blob service's address of the account whose website `id` is."""
     version = CATALOGUE["azure-native:storage:StorageAccount"].api_version
     body = arm.get(id[: -len(SUFFIX)], version)
     return str(body["properties"]["primaryEndpoints"]["blob"])

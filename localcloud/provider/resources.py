@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from clouds.azure.arm import ArmError
+from clouds.azure.static_website import blob_endpoint
 from recovery.arm.catalogue import CATALOGUE, ArmType
 from recovery.arm.shape import to_body, to_outputs
 from recovery.model import Json
@@ -17,7 +18,6 @@ from recovery.model import Json
 APP_SETTINGS = "azure-native:web:WebAppApplicationSettings"
 STATIC_WEBSITE = "azure-native:storage:StorageAccountStaticWebsite"
 TAGS = "azure-native:resources:TagAtScope"
-STATIC_WEBSITE_KEYS = ("accountName", "resourceGroupName")
 
 ALWAYS_THERE = frozenset(
     {APP_SETTINGS, STATIC_WEBSITE, TAGS, "azure-native:storage:BlobServiceProperties"}
@@ -55,21 +55,16 @@ class Resources:
     @staticmethod
     def required(token: str) -> tuple[str, ...] | None:
         """The inputs without which there is no id; None for a type that is not modelled here."""
-        if token == STATIC_WEBSITE:
-            return STATIC_WEBSITE_KEYS
         row = CATALOGUE.get(token)
         return row.path_keys if row else None
 
     def id(self, token: str, inputs: Mapping[str, Json]) -> str:
         """The resource's id."""
-        if token == STATIC_WEBSITE:
-            account = _row("azure-native:storage:StorageAccount").id(self._subscription, inputs)
-            return f"{account}/staticWebsite"
         return _row(token).id(self._subscription, inputs)
 
     def inputs_of(self, token: str, id: str) -> dict[str, Json]:
         """The path keys of `id`, as inputs (an import has nothing else)."""
-        template = _row("azure-native:storage:StorageAccount" if token == STATIC_WEBSITE else token).path
+        template = _row(token).path
         have = [part for part in id.split("/") if part]
         want = [part for part in template.split("/") if part]
         offset = 2 if have[:1] == ["subscriptions"] and want[:1] == ["resourceGroups"] else 0
@@ -118,27 +113,22 @@ class Resources:
         elif token not in ALWAYS_THERE:
             self._cloud.delete(id, _row(token).api_version)
 
-    def _blob_endpoint(self, id: str) -> str:
-        account = id.removesuffix("/staticWebsite")
-        body = self._cloud.get(account, _row("azure-native:storage:StorageAccount").api_version)
-        return str(body["properties"]["primaryEndpoints"]["blob"])
-
     def _read_website(self, id: str) -> dict[str, Json] | None:
-        site = self._website.read(self._blob_endpoint(id))
+        site = self._website.read(blob_endpoint(self._cloud, id))
         if not site.get("enabled"):
             return None
         found = {"indexDocument": site.get("index"), "error404Document": site.get("error")}
         return {"containerName": "$web", **{k: v for k, v in found.items() if v}}
 
     def _write_website(self, id: str, enabled: bool, index: str | None, error: str | None) -> None:
-        self._website.write(self._blob_endpoint(id), enabled, index, error)
+        self._website.write(blob_endpoint(self._cloud, id), enabled, index, error)
 
 
 def foreseen(token: str, inputs: Mapping[str, Json]) -> dict[str, Json]:
     """What a preview can say of the outputs: the inputs in the outputs' shape, and nothing that only ARM knows."""
     if token == STATIC_WEBSITE:
         return dict(inputs)
-    return _flat(token, to_body(token, inputs))
+    return to_outputs(token, to_body(token, inputs))
 
 
 def _row(token: str) -> ArmType:
@@ -146,9 +136,4 @@ def _row(token: str) -> ArmType:
 
 
 def _outputs(token: str, row: ArmType, body: Mapping[str, Json]) -> dict[str, Json]:
-    return {**_flat(token, body), "azureApiVersion": row.api_version}
-
-
-def _flat(token: str, body: Mapping[str, Json]) -> dict[str, Json]:
-    """The outputs in Pulumi's shape. The tags' own resource keeps its ``properties`` (outputs.TagsResponse)."""
-    return dict(body) if token == TAGS else to_outputs(token, body)
+    return {**to_outputs(token, body), "azureApiVersion": row.api_version}

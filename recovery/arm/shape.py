@@ -99,6 +99,7 @@ _SHAPES: dict[str, _Shape] = {
     "azure-native:eventgrid:SystemTopicEventSubscription": _EVENT_SHAPE,
     "azure-native:eventgrid:EventSubscription": _EVENT_SHAPE,
     "azure-native:web:WebAppApplicationSettings": _Shape(nested=True),
+    "azure-native:resources:TagAtScope": _Shape(nested=True),
     "azure-native:keyvault:Vault": _Shape(nested=True),
     "azure-native:keyvault:Secret": _Shape(nested=True),
     "azure-native:operationalinsights:Workspace": _SKU_INSIDE,
