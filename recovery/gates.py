@@ -31,6 +31,15 @@ class Seen:
     detail: str = ""
 
 
+def still_wanted(old: Mapping[str, Json], new: Mapping[str, Json], default: str) -> bool:
+    """Does a gate have anything to wait for? What was observed last against what is wanted now; "any" wants nothing.
+
+    default: what the gate wants where an old checkpoint does not say. Unknown differs from every wish.
+    """
+    want = new.get("want", default)
+    return bool(want != "any" and old.get("observed") != want)
+
+
 @dataclass(frozen=True)
 class Throughput:
     """What `throughputSettings/default` says now, in RU/s. kind: "manual" or "autoscale".

@@ -15,7 +15,7 @@ from clouds.dns_resolvers import ask_all
 from clouds.gates.edge import read_gateway
 from clouds.gates.world import World, version, wait_for
 from recovery.errors import Stopped
-from recovery.gates import DRAINED, NameSeen, Seen, drain_verdict
+from recovery.gates import DRAINED, NameSeen, Seen, drain_verdict, still_wanted
 from recovery.model import Json
 
 KIND = "DrainGate"
@@ -77,8 +77,7 @@ def observe(props: Mapping[str, Json], world: World) -> dict[str, Json]:
 
 def differs(old: Mapping[str, Json], new: Mapping[str, Json]) -> bool:
     """A gate that wants nothing never differs."""
-    want = new.get("want", DRAINED)
-    return bool(want != "any" and old.get("observed") != want)
+    return still_wanted(old, new, DRAINED)
 
 
 def bring_about(props: Mapping[str, Json], world: World) -> dict[str, Json]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from clouds.azure.arm import ArmError
 from clouds.gates.world import World, unknown, version, wait_for
 from recovery.errors import Stopped
-from recovery.gates import HEALTHY, Seen, health_verdict
+from recovery.gates import HEALTHY, Seen, health_verdict, still_wanted
 from recovery.model import Json
 
 KIND = "HealthGate"
@@ -39,8 +39,7 @@ def observe(props: Mapping[str, Json], world: World) -> dict[str, Json]:
 
 def differs(old: Mapping[str, Json], new: Mapping[str, Json]) -> bool:
     """A gate that wants nothing never differs."""
-    want = new.get("want", HEALTHY)
-    return bool(want != "any" and old.get("observed") != want)
+    return still_wanted(old, new, HEALTHY)
 
 
 def bring_about(props: Mapping[str, Json], world: World) -> dict[str, Json]:

@@ -14,7 +14,7 @@ from clouds.gates.edge import read_gateway, read_records
 from clouds.gates.world import POLL_SECONDS, World
 from clouds.http_probe import Question, probe_all
 from recovery.errors import Stopped
-from recovery.gates import CLEAR, ON_AZURE, Seen, return_refusal, return_verdict
+from recovery.gates import CLEAR, ON_AZURE, Seen, return_refusal, return_verdict, still_wanted
 from recovery.model import Json
 
 KIND = "ReturnGate"
@@ -38,8 +38,7 @@ def observe(props: Mapping[str, Json], world: World) -> dict[str, Json]:
 
 def differs(old: Mapping[str, Json], new: Mapping[str, Json]) -> bool:
     """Traffic on Azure always differs from `clear`, so the primary is probed at the moment of the switch."""
-    want = new.get("want", CLEAR)
-    return bool(want != "any" and old.get("observed") != want)
+    return still_wanted(old, new, CLEAR)
 
 
 def _questions(props: Mapping[str, Json]) -> list[Question]:

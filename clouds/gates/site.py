@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from clouds.gates.world import World, wait_for
 from recovery.errors import DrError, Stopped
-from recovery.gates import UNKNOWN, Seen
+from recovery.gates import UNKNOWN, Seen, still_wanted
 from recovery.model import Json
 
 KIND, READY = "SiteGate", "ready"
@@ -42,8 +42,7 @@ def observe(props: Mapping[str, Json], world: World) -> dict[str, Json]:
 
 def differs(old: Mapping[str, Json], new: Mapping[str, Json]) -> bool:
     """A gate that wants nothing never differs."""
-    want = new.get("want", READY)
-    return bool(want != "any" and old.get("observed") != want)
+    return still_wanted(old, new, READY)
 
 
 def bring_about(props: Mapping[str, Json], world: World) -> dict[str, Json]:
