@@ -16,6 +16,7 @@ from recovery.journal.direction import Direction
 from recovery.model import Json
 from recovery.runbook.events import Result
 from recovery.runbook.state import Phase
+from recovery.sync.policies import MAX_DELETE_PERCENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,31 +97,24 @@ class Data:
     # -- sync ------------------------------------------------------------------------------------------------
 
     def _carry(self, world: SyncWorld, flow: str, reverse: bool, say: Callable[[str], None]) -> Carried:
-        from clouds.sync import metadata, objects, records
+        from clouds.sync import flows, records
         from clouds.sync.direction import Directions
-        from clouds.sync.freeze import TARGETS, freezer
 
         directions = Directions(world.journal)
         fence = directions.fence(Direction.REVERSE if reverse else Direction.FORWARD)
         if reverse:
-            made = freezer(world)
-            for name in TARGETS:
-                made.let_sync_through(name)
-        cutover = directions.cutover()
-        if flow == "metadata":
-            done = metadata.run(
-                world,
-                reverse=reverse,
-                fence=fence,
-                cutover=cutover,
-                dry_run=False,
-                on_change=lambda n, text: None,
-            )
-        else:
-            done = asyncio.run(
-                objects.run(world, flow, reverse=reverse, fence=fence, cutover=cutover, max_delete=10, dry_run=False,
-                            on_change=lambda progress: None)
-            )  # fmt: skip
+            list(flows.let_sync_through(world))
+        done = flows.run(
+            world,
+            flow,
+            reverse=reverse,
+            fence=fence,
+            cutover=directions.cutover(),
+            max_delete=MAX_DELETE_PERCENT,
+            dry_run=False,
+            on_items=lambda n, text: None,
+            on_objects=lambda progress: None,
+        )
         done.epoch = directions.read().epoch
         records.write(world.home, world.journal, flow, done.to_json())
         say(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -35,6 +34,7 @@ def carry(flows: Sequence[str], *, reverse: bool, dry_run: bool, max_delete: int
             "dr sync site --max-delete 10",
         )
     from clouds.sync.direction import Directions
+    from clouds.sync.flows import let_sync_through
 
     world = opened()
     try:
@@ -46,7 +46,8 @@ def carry(flows: Sequence[str], *, reverse: bool, dry_run: bool, max_delete: int
             _divergence(world, flows, directions)
             raise
         if reverse and not dry_run:
-            _let_through(world)
+            for name in let_sync_through(world):
+                say(f"{name} is frozen: let through for the sync alone")
         outcomes = [_one(world, flow, reverse, dry_run, max_delete, fence, directions) for flow in flows]
     finally:
         world.close()
@@ -62,7 +63,7 @@ def _one(
     fence: Callable[[], None],
     directions: Any,
 ) -> Outcome:
-    from clouds.sync import records
+    from clouds.sync import flows, records
     from clouds.sync.outcome import Outcome
 
     before = records.latest(world.home, flow) or {}
@@ -70,24 +71,17 @@ def _one(
     epoch, cutover = directions.read().epoch, directions.cutover()
     with Bar(flow, known) as bar:
         try:
-            if flow == "metadata":
-                from clouds.sync import metadata
-
-                done = metadata.run(
-                    world,
-                    reverse=reverse,
-                    fence=fence,
-                    cutover=cutover,
-                    dry_run=dry_run,
-                    on_change=bar.figures,
-                )
-            else:
-                from clouds.sync import objects
-
-                done = asyncio.run(
-                    objects.run(world, flow, reverse=reverse, fence=fence, cutover=cutover, max_delete=max_delete,
-                                dry_run=dry_run, on_change=bar.objects)
-                )  # fmt: skip
+            done = flows.run(
+                world,
+                flow,
+                reverse=reverse,
+                fence=fence,
+                cutover=cutover,
+                max_delete=max_delete,
+                dry_run=dry_run,
+                on_items=bar.figures,
+                on_objects=bar.objects,
+            )
         except DrError as error:
             failed = Outcome(
                 flow,
@@ -106,16 +100,6 @@ def _one(
         if away is not None:
             done.errors.append(f"the run record is in {path} alone: {away.summary}")
     return done
-
-
-def _let_through(world: SyncWorld) -> None:
-    """A freeze that still stands is opened for the sync's own principal, and for nobody else."""
-    from clouds.sync.freeze import TARGETS, freezer
-
-    made = freezer(world)
-    for name in TARGETS:
-        if made.let_sync_through(name):
-            say(f"{name} is frozen: let through for the sync alone")
 
 
 def _divergence(world: SyncWorld, flows: Sequence[str], directions: Any) -> None:
