@@ -1,4 +1,4 @@
-"""`make readme`: write the README's tables of commands and exit codes anew from the code."""
+"""`make readme`: write the README's tables and docs/permissions.md anew from the code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def rewritten(text: str) -> str:
 
 
 def main() -> int:
-    """Write the file when it differs."""
+    """Write the files when they differ."""
+    from recovery.permissions import page
+
+    page.main()
     before = README.read_text(encoding="utf-8")
     after = rewritten(before)
     if after != before:
