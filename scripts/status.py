@@ -46,6 +46,8 @@ def status(
     from clouds.gates import READ_SECONDS
     from clouds.gates.world import World
     from clouds.program import desired, project_root
+    from scripts.syncing.standing import data
+    from scripts.syncing.standing import lines as data_lines
 
     if format not in ("text", "json"):
         raise BadInput(
@@ -57,12 +59,17 @@ def status(
     evidence = gather(desired(root, stack, os.environ), World.connect(hurry=READ_SECONDS))
     runs = last_runs(root)
     kept = duties(root)
+    carried = data(root)
     live = str(evidence.live)
     if format == "json":
-        document = {**evidence.to_json(), "runs": runs, **kept, "verdict": SENTENCES[live]}
+        document = {**evidence.to_json(), "runs": runs, **kept, "data": carried, "verdict": SENTENCES[live]}
         print(json.dumps(document, indent=1, ensure_ascii=False))
     else:
-        print("\n".join([*lines(evidence), *run_lines(runs), *duty_lines(kept), SENTENCES[live]]))
+        print(
+            "\n".join(
+                [*lines(evidence), *run_lines(runs), *data_lines(carried), *duty_lines(kept), SENTENCES[live]]
+            )
+        )
     return int(ExitCode.UNOBSERVED if live == "unknown" else ExitCode.CLEAN)
 
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recovery.errors import BadInput, DrError, Stopped
 from recovery.exit_codes import ExitCode
-from recovery.journal.direction import Direction
+from recovery.journal.direction import Direction, Standing
+from recovery.sync.refusals import FIRST
+from recovery.sync.standing import MEANS
 from scripts.command import run
 from scripts.syncing.carry import carry, known_format, opened
 from scripts.syncing.show import say, show
+
+if TYPE_CHECKING:
+    from clouds.sync.world import SyncWorld
 
 FLOWS = ("site", "uploads", "metadata")
 USAGE = """Usage: dr sync site|uploads|metadata|all|verify|watch|freeze|unfreeze|reconcile|direction [OPTIONS]
@@ -89,10 +94,28 @@ def direction(
             if to
             else directions.read()
         )
+        if to == Direction.FORWARD and not now.fault:
+            from clouds.sync.triggers import Triggers
+
+            for name in Triggers(world).restore():
+                say(f"{name}: AWS's own triggers stand again as before the contingency")
     finally:
         world.close()
-    print(f"direction {now.direction}, epoch {now.epoch}" + (f"; FAULT: {now.fault}" if now.fault else ""))
+    print("\n".join(direction_lines(now)))
     return int(ExitCode.FINDING if now.fault else ExitCode.CLEAN)
+
+
+def direction_lines(now: Standing) -> list[str]:
+    """The direction as a person reads it, with what it means and what is owed."""
+    out = [f"direction {now.direction}, epoch {now.epoch}: {MEANS[now.direction]}"]
+    if not now.epoch and not now.fault:
+        out = [f"no direction yet: this standby was never synced. The first time: {FIRST}, then dr sync all"]
+    out += (
+        [f"FAULT: {now.fault} (dr sync direction forward|off|reverse --settle --why TEXT)"]
+        if now.fault
+        else []
+    )
+    return out + [f"owed since {one.since}: {one.what}" for one in now.obligations.values()]
 
 
 def verify(
@@ -122,16 +145,20 @@ Only = Annotated[str, typer.Option("--only", help="uploads or table; both when i
 
 def freeze(only: Only = "") -> int:
     """Block writes to the primary's uploads and table, proven by a refused write; what was there is kept."""
-    return _freezing(only, lambda freezer, name: str(freezer.freeze(name)))
+    from clouds.sync import owed
+
+    return _freezing(only, owed.freeze)
 
 
 def unfreeze(only: Only = "") -> int:
     """Put the former policies back, byte for byte."""
-    return _freezing(only, lambda freezer, name: str(freezer.unfreeze(name)))
+    from clouds.sync import owed
+
+    return _freezing(only, owed.unfreeze)
 
 
-def _freezing(only: str, act: Callable[[Any, str], str]) -> int:
-    from clouds.sync.freeze import TARGETS, freezer
+def _freezing(only: str, act: Callable[[SyncWorld, str], str]) -> int:
+    from clouds.sync.freeze import TARGETS
 
     if only and only not in TARGETS:
         raise BadInput(
@@ -141,10 +168,9 @@ def _freezing(only: str, act: Callable[[Any, str], str]) -> int:
         )
     world, errors = opened(), []
     try:
-        made = freezer(world)
         for name in (only,) if only else TARGETS:
             try:
-                print(act(made, name))
+                print(act(world, name))
             except DrError as error:  # the other one is still frozen: half a freeze is better than none
                 errors.append(error)
     finally:
@@ -194,14 +220,23 @@ def reconcile(dry_run: DryRun = False) -> int:
 
     world = opened()
     try:
-        now = Directions(world.journal).read()
+        directions = Directions(world.journal)
+        now = directions.read()
         if now.direction is Direction.FORWARD and not dry_run:
             raise Stopped(
                 "AWS is the origin: its own converter makes the documents",
                 "two converters would write the same keys",
                 "dr sync reconcile --dry-run",
             )
-        done = asyncio.run(reconciling.run(world, dry_run=dry_run, fence=lambda: None))
+
+        def fence() -> None:
+            if directions.read().epoch != now.epoch:
+                raise Stopped(
+                    "the direction was turned while uploads were being sent to the converter",
+                    "two converters would write the same keys", "dr sync direction",
+                )  # fmt: skip
+
+        done = asyncio.run(reconciling.run(world, dry_run=dry_run, fence=fence))
     finally:
         world.close()
     print(

@@ -58,7 +58,22 @@ class Data:
             "primary.reconcile": self.reconcile_back,
         }
         table = {kind: self._answering(handler) for kind, handler in needing_aws.items()}
+        table["freeze.apply"] = self._owing(table["freeze.apply"])
         return {**table, "converter.reconcile": self.reconcile}
+
+    def _owing(self, handler: Handler) -> Handler:
+        """A freeze that AWS could not be given is owed where every machine's next sync sees it (clouds.sync.owed)."""
+
+        def call_it(args: Mapping[str, Json], call: Call) -> Outcome:
+            from clouds.sync import owed
+
+            outcome = handler(args, call)
+            if outcome.result is Result.UNREACHABLE and not call.drill:
+                with self._world() as world:
+                    owed.owe_shared(world, str(args["what"]))
+            return outcome
+
+        return call_it
 
     @contextmanager
     def _world(self) -> Iterator[SyncWorld]:
@@ -201,10 +216,13 @@ class Data:
 
     def freeze(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """Block writes, proven by a write that is refused."""
+        from clouds.sync import owed
         from clouds.sync.freeze import freezer
 
         with self._world() as world:
-            return ok(done=freezer(world).freeze(str(args["what"])))
+            done = freezer(world).freeze(str(args["what"]))
+            owed.met_shared(world, str(args["what"]), done)
+            return ok(done=done)
 
     def lift(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """Put the former policy back, byte for byte."""

@@ -1,6 +1,7 @@
 """The direction of the data, in one small blob of the journal container: read before each batch, turned with an epoch.
 
-``direction.json`` holds every turn (recovery.journal.direction folds them). It is replaced under its ETag, so of two
+``direction.json`` holds every turn (recovery.journal.direction folds them), and what is owed to the primary while it
+cannot be reached (a freeze), so that whichever machine runs next may meet it. It is replaced under its ETag, so of two
 people who turn it at once one is told so. Azure holds it, because it is needed when AWS is not there.
 """
 
@@ -14,7 +15,18 @@ from typing import Any
 from clouds.azure.data_plane import reading, writing
 from recovery.errors import Failed, Stopped
 from recovery.journal.chain import Kind, Record
-from recovery.journal.direction import Direction, Standing, after, may_run, settle, standing, turn
+from recovery.journal.direction import (
+    Direction,
+    Standing,
+    after,
+    close_obligation,
+    may_run,
+    open_obligation,
+    settle,
+    standing,
+    turn,
+)
+from recovery.sync.refusals import refusal
 
 BLOB = "direction.json"
 
@@ -59,17 +71,30 @@ class Directions:
         self._store([*records, record], etag)
         return then
 
+    def owe(self, id: str, what: str) -> None:
+        """Open an obligation that blocks the cutback; again is harmless."""
+        records, etag = self._load()
+        if id not in standing(records).obligations:
+            self._add(records, etag, Kind.OBLIGATION, open_obligation(id, what))
+
+    def met(self, id: str, how: str) -> None:
+        """Close an obligation; one that is not open is no matter."""
+        records, etag = self._load()
+        if id in standing(records).obligations:
+            self._add(records, etag, Kind.OBLIGATION, close_obligation(id, how))
+
+    def _add(self, records: list[Record], etag: str | None, kind: Kind, body: dict[str, Any]) -> None:
+        self._store([*records, Record(len(records) + 1, self._now().isoformat(), "", kind, body)], etag)
+
     def fence(self, wanted: Direction) -> Callable[[], None]:
         """What a run asks before each batch. Raises Stopped at once when it may not even begin."""
         began = self.read()
 
         def ask() -> None:
-            answer = may_run(wanted, self.read(), began)
+            now = self.read()
+            answer = may_run(wanted, now, began)
             if not answer.allowed:
-                raise Stopped(
-                    answer.reason, "a write in the wrong direction overwrites the side that is live",
-                    f'dr sync direction {wanted} --why "..."    (only when that side is really the origin)',
-                )  # fmt: skip
+                raise Stopped(*refusal(wanted, now, began, answer.reason))
 
         ask()
         return ask
@@ -88,7 +113,8 @@ class Directions:
         try:
             raw = json.loads(data)
             return [
-                Record(one["seq"], one["at"], "", Kind.DIRECTION, one["body"]) for one in raw["turns"]
+                Record(one["seq"], one["at"], "", Kind(one.get("kind", Kind.DIRECTION)), one["body"])
+                for one in raw["turns"]
             ], etag
         except (ValueError, KeyError, TypeError) as error:
             raise Failed(
@@ -101,7 +127,7 @@ class Directions:
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceExistsError, ResourceModifiedError
 
-        turns = [{"seq": r.seq, "at": r.at, "body": dict(r.body)} for r in records]
+        turns = [{"seq": r.seq, "at": r.at, "kind": str(r.kind), "body": dict(r.body)} for r in records]
         data = json.dumps({"turns": turns}, indent=1).encode()
         condition: dict[str, Any] = {"overwrite": False}
         if etag is not None:

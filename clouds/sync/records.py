@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from clouds.azure.data_plane import writing
+from clouds.azure.data_plane import reading, writing
 from recovery.errors import DrError
 from recovery.journal.mask import masked
 from recovery.model import Json
 
 PREFIX = "runs-sync"
+FLOWS = ("site", "uploads", "metadata", "watch")
 
 
 def write(home: Path, container: Any, flow: str, record: Mapping[str, Json]) -> tuple[Path, DrError | None]:
@@ -47,3 +48,24 @@ def latest(home: Path, flow: str = "") -> dict[str, Json] | None:
     """The newest local record (of a flow), None when there is none."""
     found = sorted((home / PREFIX).glob(f"*-{flow or '*'}-*.json"))
     return json.loads(found[-1].read_text()) if found else None
+
+
+def newest(container: Any, flows: Iterable[str] = FLOWS, now: datetime | None = None) -> dict[str, Json]:
+    """The newest record of each flow in the journal container, whichever machine wrote it; none: left out.
+
+    Looks at this month's and the last one's records: names begin with the day, so no others are listed.
+    Raises Unobserved.
+    """
+    moment = now or datetime.now(UTC)
+    months = [f"{moment:%Y%m}", f"{moment.replace(day=1) - timedelta(days=1):%Y%m}"]
+    found: dict[str, Json] = {}
+    with reading("the records of the last syncs"):
+        for month in months:
+            names = sorted(
+                (b.name for b in container.list_blobs(name_starts_with=f"{PREFIX}/{month}")), reverse=True
+            )
+            for flow in flows:
+                name = next((n for n in names if f"-{flow}-" in n), None)
+                if flow not in found and name is not None:
+                    found[flow] = json.loads(container.download_blob(name).readall())
+    return found

@@ -33,6 +33,7 @@ def carry(flows: Sequence[str], *, reverse: bool, dry_run: bool, max_delete: int
             "nothing was changed",
             "dr sync site --max-delete 10",
         )
+    from clouds.sync import owed
     from clouds.sync.direction import Directions
     from clouds.sync.flows import let_sync_through
 
@@ -43,9 +44,15 @@ def carry(flows: Sequence[str], *, reverse: bool, dry_run: bool, max_delete: int
         try:
             fence = (lambda: None) if dry_run else directions.fence(wanted)
         except Stopped:
-            _divergence(world, flows, directions)
+            refused(world, flows, directions)
             raise
         if reverse and not dry_run:
+            from clouds.sync.triggers import Triggers
+
+            for text in owed.retry(world):
+                say(text)
+            for name in Triggers(world).mute():
+                say(f"{name}: muted while Azure is the origin (kept in the journal container)")
             for name in let_sync_through(world):
                 say(f"{name} is frozen: let through for the sync alone")
         outcomes = [_one(world, flow, reverse, dry_run, max_delete, fence, directions) for flow in flows]
@@ -102,14 +109,17 @@ def _one(
     return done
 
 
-def _divergence(world: SyncWorld, flows: Sequence[str], directions: Any) -> None:
-    """Why it matters that this run was refused: what AWS took in since the cutover. Never hides the refusal."""
+def refused(world: SyncWorld, flows: Sequence[str], directions: Any) -> None:
+    """A run that may not write still does what is owed (a freeze, when AWS answers again) and lists what AWS took in
+    since the cutover: why it matters that it was refused. Never hides the refusal."""
     from clouds.objects.model import ObjectError
-    from clouds.sync import objects
+    from clouds.sync import objects, owed
 
     since = directions.cutover()
     if since is None:
         return
+    for text in owed.retry(world):
+        say(f"  {text}")
     for flow in flows:
         if flow in objects.FLOWS:
             try:
