@@ -78,6 +78,11 @@ class LocalCloud:
             ) from error
         return json.loads(text) if text else None
 
+    def sign_in(self, name: str) -> dict[str, str]:
+        """Sign in as somebody else than the Owner: the environment of that principal (DR_OBJECT_ID names it)."""
+        done = self.control("POST", "sessions", {"name": name}, timeout=60)
+        return {str(k): str(v) for k, v in done["environment"].items()}
+
     @property
     def alive(self) -> bool:
         """Whether the server's process exists."""
@@ -142,6 +147,8 @@ def _throw_away(state: Path) -> None:
     """
     for name in ("server.json", "env", "endpoints.json"):
         (state / name).unlink(missing_ok=True)
+    for session in (*state.glob("env-*"), *state.glob("endpoints-*.json")):
+        session.unlink()
     if (state / "storage.key").exists():
         for name in ("pulumi", "data", "home", "logs"):
             shutil.rmtree(state / name, ignore_errors=True)
@@ -150,13 +157,19 @@ def _throw_away(state: Path) -> None:
 
 
 def start(
-    state: Path, scale: float = DEFAULT_SCALE, *, with_parent: bool = False, bare: bool = False
+    state: Path,
+    scale: float = DEFAULT_SCALE,
+    *,
+    with_parent: bool = False,
+    bare: bool = False,
+    enforce_roles: bool = False,
 ) -> LocalCloud:
     """Start a local cloud and wait until it is ready.
 
     state: its folder (made when absent). scale: simulated seconds a real second. with_parent: it ends when this
     process does, however that happens (rehearsals and tests; `dr local up` leaves it running). bare: the control plane and its effects alone, without the data plane
-    and the served provider: storage and Cosmos DB endpoints are then names that lead nowhere. Raises BadInput
+    and the served provider: storage and Cosmos DB endpoints are then names that lead nowhere. enforce_roles:
+    whoever signs in (`sign_in`) may do what its role assignments allow, and nothing else. Raises BadInput
     when one runs in the folder already or the scale is no positive number, Failed when it does not come up.
     """
     if not 0 < scale <= 100_000:
@@ -178,6 +191,8 @@ def start(
         command += ["--parent-pid", str(os.getpid())]
     if bare:
         command.append("--bare")
+    if enforce_roles:
+        command.append("--enforce-roles")
     with log.open("ab") as sink:
         process = subprocess.Popen(  # noqa: S603  our own interpreter and module
             command,

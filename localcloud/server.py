@@ -28,6 +28,7 @@ from clouds.sync.names import source_names
 from localcloud import processes
 from localcloud.arm.defaults.common import Context, DataPlane
 from localcloud.arm.door import Door
+from localcloud.arm.permits import Permits
 from localcloud.arm.service import Service
 from localcloud.arm.special import SPECIAL
 from localcloud.arm.store import Store
@@ -45,6 +46,7 @@ from localcloud.effects.reports import handlers
 from localcloud.effects.roles import Roles
 from localcloud.effects.scale_sets import ScaleSets
 from localcloud.primary import Primary
+from localcloud.sessions import Sessions
 from recovery.errors import BadInput
 from recovery.sync.source import Source
 
@@ -67,7 +69,7 @@ def _source() -> Source:
 class LocalServer:
     """Everything of one local cloud, wired."""
 
-    def __init__(self, state: Path, scale: float, *, bare: bool = False) -> None:
+    def __init__(self, state: Path, scale: float, *, bare: bool = False, enforce_roles: bool = False) -> None:
         self.state, self.bare = state, bare
         (state / "logs").mkdir(parents=True, exist_ok=True)
         self.clock = Clock(scale)
@@ -86,6 +88,9 @@ class LocalServer:
         self.door = Door(
             self.service, self.control, {**SPECIAL, **handlers(self.scale_sets, self.gateways, self.clock)}
         )
+        self.permits = Permits(self.store, self.roles) if enforce_roles else None
+        self.door.permits = self.permits
+        self.sessions = Sessions(self)
         self.bus.lookup, self.bus.bodies = self.store.lookup, self.store.bodies
         self.bus.subscribe(self._release)
         self.authority = DnsServer(self._authoritative)
@@ -118,7 +123,7 @@ class LocalServer:
         self.resolvers = [CachingResolver(name, self.authority.port, self.clock) for name in RESOLVERS]
         await asyncio.gather(*(r.server.start() for r in self.resolvers), self._listen())
         self._controls()
-        self._write("endpoints.json", json.dumps(self.endpoints(), indent=1))
+        self.write("endpoints.json", json.dumps(self.endpoints(), indent=1))
         starting: list[Awaitable[None]] = []
         if self.aws is not None:
             starting.append(self.aws.start())
@@ -127,9 +132,9 @@ class LocalServer:
         if not self.bare and _present("localcloud.provider.__main__"):
             starting.append(self._start_provider())
         await asyncio.gather(*starting)
-        self._write("env", self.environment())
+        self.write("env", self.environment())
         ready = {"pid": os.getpid(), "url": self.url, "token": self.control.token, "ready": time.time()}
-        self._write("server.json", json.dumps(ready))
+        self.write("server.json", json.dumps(ready))
 
     async def _listen(self) -> None:
         app = web.Application(client_max_size=8 << 20)
@@ -160,25 +165,20 @@ class LocalServer:
         self.context.data = self.data
 
     async def _start_provider(self) -> None:
-        port_file = self.state / "provider.port"
+        self.provider, self.provider_port = await self.serve_provider(self.state / "endpoints.json")
+
+    async def serve_provider(self, endpoints: Path) -> tuple[asyncio.subprocess.Process, int]:
+        """A served provider that works as whoever `endpoints` names; its process and port."""
+        port_file = endpoints.with_name(f"{endpoints.stem.replace('endpoints', 'provider')}.port")
+        log = self.state / "logs" / f"{port_file.stem}.log"
         port_file.unlink(missing_ok=True)
-        command = [
-            sys.executable,
-            "-m",
-            "localcloud.provider",
-            "--endpoints",
-            str(self.state / "endpoints.json"),
-        ]
-        self.provider = await processes.spawn(
-            [*command, "--port-file", str(port_file)], log=self.state / "logs" / "provider.log"
-        )
+        command = [sys.executable, "-m", "localcloud.provider", "--endpoints", str(endpoints)]
+        started = await processes.spawn([*command, "--port-file", str(port_file)], log=log)
         while not (port_file.exists() and port_file.read_text().strip()):
-            if self.provider.returncode is not None:
-                raise RuntimeError(
-                    f"the served provider did not start; see {self.state / 'logs' / 'provider.log'}"
-                )
+            if started.returncode is not None:
+                raise RuntimeError(f"the served provider did not start; see {log}")
             await asyncio.sleep(0.02)
-        self.provider_port = int(port_file.read_text())
+        return started, int(port_file.read_text())
 
     def endpoints(self) -> dict[str, Any]:
         """The fields of clouds.endpoints.Endpoints."""
@@ -201,12 +201,12 @@ class LocalServer:
             "aws_url": self.aws.url if self.aws else None,
         }
 
-    def environment(self) -> str:
-        """Shell assignments that `pulumi` and `dr` need to work on this cloud."""
+    def environment(self, endpoints: str = "endpoints.json", provider_port: int | None = None) -> str:
+        """Shell assignments that `pulumi` and `dr` need to work on this cloud, as whoever `endpoints` names."""
         backend = self.state / "pulumi"
         backend.mkdir(exist_ok=True)
         values = {
-            "DR_ENDPOINTS": str(self.state / "endpoints.json"),
+            "DR_ENDPOINTS": str(self.state / endpoints),
             "DR_HOME": str(self.state / "home"),
             "DR_GATE_LOG": str(self.state / "gates.log"),
             "ARM_SUBSCRIPTION_ID": LOCAL_SUBSCRIPTION,
@@ -218,11 +218,11 @@ class LocalServer:
             "PULUMI_CONFIG_PASSPHRASE": "local-cloud-only",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
-        if self.provider_port:
-            values["PULUMI_DEBUG_PROVIDERS"] = f"azure-native:{self.provider_port}"
+        if provider_port := provider_port or self.provider_port:
+            values["PULUMI_DEBUG_PROVIDERS"] = f"azure-native:{provider_port}"
         return "".join(f"{k}={shlex.quote(v)}\n" for k, v in values.items())
 
-    def _write(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str) -> None:
         """Whole or not at all: a reader never sees half a file. It holds keys, so it is its owner's alone."""
         part = self.state / f".{name}.part"
         part.touch(0o600)
@@ -258,6 +258,7 @@ class LocalServer:
                 return web.Response(status=204)
             return web.json_response([{"name": r.name, "port": r.server.port} for r in self.resolvers])
 
+        self.sessions.add_controls()
         for method, name, handler in (
             ("GET", "instances", instances), ("PUT", "instances", instances), ("GET", "world", world),
             ("PUT", "world", world), ("GET", "roles", roles), ("GET", "resolvers", resolvers),
@@ -272,6 +273,7 @@ class LocalServer:
             "resources": lambda: len(self.store.entries),
             "dataPlane": lambda: self.data is not None,
             "providerPort": lambda: self.provider_port,
+            "rolesEnforced": lambda: self.permits is not None,
             "primary": lambda: self.primary.states,
         }
         self.control.status |= shown
@@ -283,6 +285,7 @@ class LocalServer:
         self.service.operations.stop()
         if self.provider is not None:
             await processes.end(self.provider, 1.0)
+        await self.sessions.stop()
         await asyncio.gather(self.scale_sets.stop(), self.gateways.stop())
         if self.aws is not None:
             await self.aws.stop()
@@ -307,9 +310,11 @@ async def watch(parent: int, stopping: asyncio.Event) -> None:
     stopping.set()
 
 
-async def serve(state: Path, scale: float, parent: int | None, *, bare: bool = False) -> int:
+async def serve(
+    state: Path, scale: float, parent: int | None, *, bare: bool = False, enforce_roles: bool = False
+) -> int:
     """Run until told to stop. Returns the exit code."""
-    server = LocalServer(state, scale, bare=bare)
+    server = LocalServer(state, scale, bare=bare, enforce_roles=enforce_roles)
     stopping = server.control.stopping
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -340,8 +345,19 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=60.0)
     parser.add_argument("--parent-pid", type=int)
     parser.add_argument("--bare", action="store_true", help="no data plane, no served provider")
+    parser.add_argument(
+        "--enforce-roles", action="store_true", help="deny what role assignments do not allow"
+    )
     given = parser.parse_args()
-    return asyncio.run(serve(given.state.resolve(), given.scale, given.parent_pid, bare=given.bare))
+    return asyncio.run(
+        serve(
+            given.state.resolve(),
+            given.scale,
+            given.parent_pid,
+            bare=given.bare,
+            enforce_roles=given.enforce_roles,
+        )
+    )
 
 
 if __name__ == "__main__":

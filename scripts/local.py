@@ -1,4 +1,4 @@
-"""`dr local up|down|status`: a local cloud that stays up in the background, and the environment that reaches it."""
+"""`dr local up|login|down|status`: a local cloud that stays up in the background, and the environment that reaches it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,18 @@ from scripts.command import run
 State = Annotated[
     Path | None, typer.Option(help="State folder; default: that of DR_ENDPOINTS, else .dr/local.")
 ]
-USAGE = """Usage: dr local up|down|status [OPTIONS]
+USAGE = """Usage: dr local up|login|down|status [OPTIONS]
 
   up      start a local cloud in the background; prints its environment as shell assignments
+  login   sign in as somebody else than the Owner; prints that identity's environment
   down    stop it and everything it started
   status  say what runs
 
 Examples:
   dr local up > local.env && set -a && . ./local.env
   dr local up --scale 30 --state /tmp/cloud
+  dr local up --enforce-roles > owner.env
+  dr local login ana > ana.env
   dr local status
   dr local down"""
 
@@ -56,6 +59,12 @@ def up(
         float, typer.Option(help="Simulated seconds of slow operations per real second.")
     ] = 60.0,
     state: State = None,
+    enforce_roles: Annotated[
+        bool,
+        typer.Option(
+            "--enforce-roles", help="Whoever logs in may do what its role assignments allow, no more."
+        ),
+    ] = False,
 ) -> int:
     """Start the local cloud and print its environment (stdout: assignments only)."""
     if not 0 < scale <= 3600:
@@ -67,13 +76,50 @@ def up(
     import localcloud
 
     folder, began = _folder(state), time.monotonic()
-    cloud = localcloud.start(folder, scale)
+    cloud = localcloud.start(folder, scale, enforce_roles=enforce_roles)
     print(assignments(cloud.environment))
     named = f" --state {folder}" if state else ""
     _say(
         f"the local cloud is up after {time.monotonic() - began:.1f} s, slow operations at 1/{scale:g}; state in {folder}"
     )
     _say(f"its environment stands in {cloud.env_file} too; stop it with: dr local down{named}")
+    if enforce_roles:
+        _say(
+            "roles are enforced: this environment is the Owner's; `dr local login NAME` gives another identity's"
+        )
+    return ExitCode.CLEAN
+
+
+def login(
+    name: Annotated[str, typer.Argument(help="Any name; the same name is the same identity.")],
+    state: State = None,
+) -> int:
+    """Sign in to the local cloud as somebody else than its Owner (stdout: assignments only).
+
+    A new identity may do nothing until it is granted a role.
+
+    \b
+    Examples:
+      dr local login ana > ana.env
+      dr init --grant operator=$(. ./ana.env; echo $DR_OBJECT_ID)
+    """
+    import localcloud
+
+    folder = _folder(state)
+    cloud = localcloud.running(folder)
+    if cloud is None:
+        raise BadInput(
+            f"no local cloud is up in {folder}",
+            "there is nothing to sign in to",
+            "dr local up --enforce-roles",
+        )
+    environment = cloud.sign_in(name)
+    print(assignments(environment))
+    _say(f"{name} is signed in, with object id {environment['DR_OBJECT_ID']}")
+    if not cloud.control("GET", "status").get("rolesEnforced"):
+        _say(
+            "this local cloud does not enforce roles: everybody may do everything (dr local up --enforce-roles)"
+        )
     return ExitCode.CLEAN
 
 
@@ -120,7 +166,7 @@ def status(state: State = None, format: Annotated[str, typer.Option(help="text o
     return ExitCode.CLEAN if cloud else ExitCode.FINDING
 
 
-VERBS: dict[str, Callable[..., int]] = {"up": up, "down": down, "status": status}
+VERBS: dict[str, Callable[..., int]] = {"up": up, "login": login, "down": down, "status": status}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import re
 import secrets
@@ -14,8 +13,10 @@ from urllib.parse import quote
 from aiohttp import web
 
 from localcloud.arm.errors import ArmError, bad_request, not_found
+from localcloud.arm.identities import Identities, Principal
 from localcloud.arm.ids import ArmPath, parse
 from localcloud.arm.operations import Operation
+from localcloud.arm.permits import Permits
 from localcloud.arm.policy import check_api_version
 from localcloud.arm.service import Outcome, Service
 from localcloud.arm.store import Entry
@@ -53,11 +54,19 @@ Handler = Callable[["Door", Call], Awaitable[web.Response]]
 
 @dataclass
 class Door:
-    """Serves everything under ``/subscriptions``. special: (method, type in lower case) -> handler, asked first."""
+    """Serves everything under ``/subscriptions``. special: (method, type in lower case) -> handler, asked first.
+
+    permits: the rule that is asked who may do what; None lets every known token do everything.
+    """
 
     service: Service
     control: Control
     special: dict[tuple[str, str], Handler] = field(default_factory=dict)
+    permits: Permits | None = None
+    identities: Identities = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.identities = Identities(self.control.token)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One request, errors in ARM's shape."""
@@ -66,27 +75,33 @@ class Door:
         except Cut:
             raise web.HTTPServiceUnavailable from None  # never arrives: the connection is cut
 
-    def authorised(self, request: web.Request) -> bool:
-        """Whether the bearer token is the local one."""
+    def who(self, request: web.Request) -> Principal | None:
+        """Whom the bearer token stands for; None without one that is known."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(token.strip(), self.control.token)
+        return self.identities.who(token.strip()) if scheme.lower() == "bearer" else None
+
+    def authorised(self, request: web.Request) -> bool:
+        """Whether the bearer token is the Owner's (the controls are nobody else's)."""
+        who = self.who(request)
+        return who is not None and who.owner
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         try:
-            if not self.authorised(request):
+            who = self.who(request)
+            if who is None:
                 raise ArmError(
                     401,
                     "AuthenticationFailed",
                     "Authentication failed. The 'Authorization' header is missing or its token is not valid here.",
                     {"WWW-Authenticate": 'Bearer authorization_uri="https://login.windows.net/common"'},
                 )
-            response = await self._route(request)
+            response = await self._route(request, who)
         except ArmError as error:
             response = error.answer()
         response.headers["x-ms-request-id"] = secrets.token_hex(8)
         return response
 
-    async def _route(self, request: web.Request) -> web.Response:
+    async def _route(self, request: web.Request, who: Principal) -> web.Response:
         if operation := _OPERATION.fullmatch(request.path):
             return self._operation(request, operation[1].lower(), operation[2])
         path = parse(request.path)
@@ -97,6 +112,8 @@ class Door:
                 body = json.loads(await request.read() or b"null")
             except ValueError as exc:
                 raise bad_request("The request content was invalid JSON.", "InvalidRequestContent") from exc
+        if self.permits is not None:
+            self.permits.check(who, request.method, request.path, body)
         base = f"{request.scheme}://{request.host}"
         call = Call(request.method, path, dict(request.query), body, base, request)
         handler = self.special.get((call.method, path.type.lower()))

@@ -63,7 +63,9 @@ MANNERS: dict[str, Manners] = {
     ),
 }
 
-NO_LOCATION = frozenset({"microsoft.authorization/roleassignments", "microsoft.network/dnszones"})
+NO_LOCATION = frozenset({
+    "microsoft.authorization/roleassignments", "microsoft.authorization/roledefinitions", "microsoft.network/dnszones",
+})  # fmt: skip
 """Top-level types that are not tracked by location (a zone's is always global)."""
 
 _LATER = "The property '{path}' of '{name}' cannot be changed after creation."

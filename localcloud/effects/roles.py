@@ -22,6 +22,7 @@ class Role:
     principal: str
     definition: str
     scope: str
+    condition: str = ""
 
 
 class Roles:
@@ -40,7 +41,10 @@ class Roles:
         self._accepted.pop(key, None)
         if event.new is not None:
             props = event.new["properties"]
-            role = Role(str(props["principalId"]), str(props["roleDefinitionId"]), str(props["scope"]))
+            role = Role(
+                str(props["principalId"]), str(props["roleDefinitionId"]), str(props["scope"]),
+                str(props.get("condition") or ""),
+            )  # fmt: skip
             self._accepted[key] = role
         asyncio.get_running_loop().call_later(
             self._clock.seconds("role assignment effect"), self._settle, key
@@ -61,6 +65,15 @@ class Roles:
             and (scope.lower() + "/").startswith(r.scope.lower().rstrip("/") + "/")
             for r in self._in_force.values()
         )
+
+    def of(self, principal: str, scope: str) -> list[Role]:
+        """What a principal's assignments in force at this scope or above it name."""
+        return [
+            r
+            for r in self._in_force.values()
+            if r.principal.lower() == principal.lower()
+            and (scope.lower() + "/").startswith(r.scope.lower().rstrip("/") + "/")
+        ]
 
     def shown(self) -> list[dict[str, Any]]:
         """For ``/_local/roles``."""
