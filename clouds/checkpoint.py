@@ -55,7 +55,8 @@ def hand_over(
     theirs = _target(cli, environ)
     if target not in cli.stacks():
         say(f"making stack {target}")
-        theirs.run("stack", "init", target)
+        provider = theirs.environment().get("DR_SECRETS_PROVIDER")
+        theirs.run("stack", "init", target, *(("--secrets-provider", provider) if provider else ()))
     rename = checkpoint.Rename(PROJECT, source, target)
     rewritten = checkpoint.rewrite(exported, rename, _providers(theirs, target))
     theirs.run("stack", "import", "-s", target, stdin=json.dumps(rewritten))

@@ -39,6 +39,7 @@ class Endpoints:
     control_url: the local cloud's own control API (None against Azure).
     storage_key / cosmos_key: the emulators' keys (None against Azure: identities only).
     aws_url: one endpoint for all AWS services (None: AWS's own).
+    graph_url: Microsoft Graph (None: its public address).
     """
 
     name: str = "azure"
@@ -54,6 +55,7 @@ class Endpoints:
     storage_key: str | None = None
     cosmos_key: str | None = None
     aws_url: str | None = None
+    graph_url: str | None = None
 
     def dial(self, address: str, port: int) -> tuple[str, int]:
         """Where to connect for a public address: itself, or the local server that stands for it."""

@@ -25,7 +25,7 @@ from aiohttp import web
 
 from clouds.endpoints import LOCAL_SUBSCRIPTION
 from clouds.sync.names import source_names
-from localcloud import processes
+from localcloud import graph, processes, registry
 from localcloud.arm.defaults.common import Context, DataPlane
 from localcloud.arm.door import Door
 from localcloud.arm.permits import Permits
@@ -45,7 +45,9 @@ from localcloud.effects.gateways import Gateways
 from localcloud.effects.reports import handlers
 from localcloud.effects.roles import Roles
 from localcloud.effects.scale_sets import ScaleSets
+from localcloud.graph import Graph
 from localcloud.primary import Primary
+from localcloud.registry import Registries
 from localcloud.sessions import Sessions
 from recovery.errors import BadInput
 from recovery.sync.source import Source
@@ -91,6 +93,9 @@ class LocalServer:
         self.permits = Permits(self.store, self.roles) if enforce_roles else None
         self.door.permits = self.permits
         self.sessions = Sessions(self)
+        self.registries = Registries(self.clock)
+        self.door.special |= self.registries.handlers()
+        self.graph = Graph(self.door.who, lambda: self.permits is not None)
         self.bus.lookup, self.bus.bodies = self.store.lookup, self.store.bodies
         self.bus.subscribe(self._release)
         self.authority = DnsServer(self._authoritative)
@@ -151,6 +156,8 @@ class LocalServer:
             return await self.control.handle(request)
 
         app.router.add_route("*", "/_local/{tail:.*}", control)
+        app.router.add_route("*", graph.PREFIX + "/{tail:.*}", self.graph.handle)
+        app.router.add_route("*", registry.PREFIX + "{tail:.*}", self.registries.upload)
         app.router.add_route("*", "/{tail:.*}", self.door.handle)
         self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self.runner.setup()
@@ -199,6 +206,7 @@ class LocalServer:
             "storage_key": self.keys["storage"],
             "cosmos_key": self.keys["cosmos"],
             "aws_url": self.aws.url if self.aws else None,
+            "graph_url": self.url + graph.PREFIX,
         }
 
     def environment(self, endpoints: str = "endpoints.json", provider_port: int | None = None) -> str:
@@ -283,6 +291,7 @@ class LocalServer:
         for name in ("server.json", "env"):
             (self.state / name).unlink(missing_ok=True)
         self.service.operations.stop()
+        self.registries.stop()
         if self.provider is not None:
             await processes.end(self.provider, 1.0)
         await self.sessions.stop()

@@ -11,6 +11,10 @@ from collections.abc import Sequence
 
 VERBS: dict[str, tuple[str, str]] = {
     # verb: (module with `main(argv) -> int`, one-line help)
+    "init": (
+        "scripts.init",
+        "make what must exist before the first up: state, key, image, federation, roles",
+    ),
     "up": ("scripts.up", "bring a stack's footprint to its mode: failover (active) or rollback (standby)"),
     "preview": ("scripts.preview", "show what an up would change; changes nothing"),
     "handover": ("scripts.handover", "copy the checkpoint of one stack to the other"),

@@ -149,7 +149,8 @@ def _ensure_stack(root: Path, stack: str, allow: frozenset[Action]) -> None:
     cli = PulumiCli(root)
     if Action.CREATE in allow and stack not in cli.stacks():
         switch.say(f"making stack {stack}")
-        cli.run("stack", "init", stack)
+        provider = os.environ.get("DR_SECRETS_PROVIDER")
+        cli.run("stack", "init", stack, *(("--secrets-provider", provider) if provider else ()))
 
 
 def _watch(lock: switch.FootprintLock) -> Callable[[Event], None]:

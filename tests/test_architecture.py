@@ -95,7 +95,7 @@ def test_nothing_of_one_machine_stands_in_the_project() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "requirements-image.lock"])
 def test_a_lock_file_pins_and_hashes_everything_and_names_no_address(name: str) -> None:
     """Where packages come from is the business of the machine that installs."""
     text = (ROOT / name).read_text()

@@ -49,6 +49,8 @@ class Call:
         return str(self.request.get("operation_fault", "Succeeded"))
 
 
+_PROVIDER = re.compile(r"/subscriptions/[^/]+/providers/([^/]+)(/register)?", re.IGNORECASE)
+
 Handler = Callable[["Door", Call], Awaitable[web.Response]]
 
 
@@ -64,6 +66,8 @@ class Door:
     special: dict[tuple[str, str], Handler] = field(default_factory=dict)
     permits: Permits | None = None
     identities: Identities = field(init=False)
+    registered: set[str] = field(default_factory=set)
+    """Resource providers that were registered (no request is refused for the lack of one)."""
 
     def __post_init__(self) -> None:
         self.identities = Identities(self.control.token)
@@ -104,6 +108,8 @@ class Door:
     async def _route(self, request: web.Request, who: Principal) -> web.Response:
         if operation := _OPERATION.fullmatch(request.path):
             return self._operation(request, operation[1].lower(), operation[2])
+        if provider := _PROVIDER.fullmatch(request.path):
+            return self._provider(request, who, provider[1], bool(provider[2]))
         path = parse(request.path)
         check_api_version(path, request.query.get("api-version"))
         body: Any = None
@@ -123,6 +129,22 @@ class Door:
         if path.is_collection or not path.types:
             return self._collection(call)
         return await self._resource(call)
+
+    def _provider(self, request: web.Request, who: Principal, name: str, register: bool) -> web.Response:
+        """A resource provider of the subscription, and its registration."""
+        if self.permits is not None:
+            self.permits.check(who, request.method, request.path)
+        if register and request.method == "POST":
+            self.registered.add(name.lower())
+        state = "Registered" if name.lower() in self.registered else "NotRegistered"
+        return web.json_response(
+            {
+                "id": request.path.removesuffix("/register"),
+                "namespace": name,
+                "registrationState": state,
+                "resourceTypes": [],
+            }
+        )
 
     # -- one resource --------------------------------------------------------------------------------------
 
