@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,6 +60,7 @@ def _drift(
         raise BadInput(
             f"--format {format} is not known", "the output would not be what was expected", "--format json"
         )
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # live text may be no Unicode
     wanted, found = _read(stack, desired, live)
     if baseline_write:
         return _write(baseline or _default(stack), report.check(wanted, found, None, stack), stack)
@@ -115,13 +117,17 @@ def _write(path: Path, now: report.Report, stack: str) -> int:
 
 def _json(path: Path) -> Json:
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as exc:
+        return json.loads(path.read_text(), parse_constant=_no_json)
+    except (OSError, ValueError, RecursionError) as exc:
         raise BadInput(
             f"{path} cannot be read as JSON: {exc}",
             "without it there is nothing to compare",
             "ls -l " + str(path),
         ) from exc
+
+
+def _no_json(name: str) -> Json:
+    raise ValueError(f"{name} is no JSON value")
 
 
 def _default(stack: str) -> Path:

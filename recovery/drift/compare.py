@@ -15,7 +15,7 @@ from enum import StrEnum
 from recovery.arm.placeholders import Unresolved
 from recovery.drift import lists
 from recovery.drift.normalizers import Keys, canonical_id, fold, same
-from recovery.drift.secrets import is_masked, is_password, is_secret, masked
+from recovery.drift.secrets import is_masked, is_password, is_secret, is_switch, masked, says_it_is_secret
 from recovery.model import REDACTED, Json
 
 
@@ -44,6 +44,11 @@ CREATION_ONLY: Mapping[str, str] = {
 }
 """Properties that say how a resource comes to be, with the value that says nothing: absent is no difference."""
 
+ANSWERED_AS: Mapping[str, str] = {
+    "endpointurl": "endpointbaseurl",  # Event Grid: write-only, its base is read-only (2025-02-15)
+}
+"""Write-only properties with the read-only one that the service answers in their place."""
+
 ABSENT = object()
 """Stands for a property that the live body does not have (null is a value of its own only in JSON's opinion)."""
 
@@ -56,8 +61,10 @@ def compare(want: Mapping[str, Json], have: Mapping[str, Json]) -> list[Differen
 def _objects(
     path: str, keys: Keys, want: Mapping[str, Json], have: Mapping[str, Json]
 ) -> Iterator[Difference]:
+    secret = says_it_is_secret(want)
     for key, value in want.items():
-        below = (*keys, fold(str(key)))
+        name = fold(str(key))
+        below = (*keys, "secretvalue" if secret and name == "value" else name)
         best: list[Difference] | None = None
         for name, found in _look_up(have, str(key), flat=not isinstance(want.get("properties"), Mapping)):
             seen = list(_values(f"{path}.{name}" if path else name, below, value, found))
@@ -78,11 +85,14 @@ def _look_up(have: Mapping[str, Json], key: str, *, flat: bool) -> list[tuple[st
         return found if flat else found[:1]
     if key == "properties" and not isinstance(have.get("properties"), Mapping):
         return [(key, have)]  # some services answer the properties unwrapped
+    for level, prefix in levels:
+        if (place := _named(level, prefix, ANSWERED_AS.get(fold(key), ""))) is not None:
+            return [(prefix + key, place[1])]
     return [(key, ABSENT)]
 
 
 def _named(level: Json, prefix: str, key: str) -> tuple[str, Json] | None:
-    if not isinstance(level, Mapping):
+    if not isinstance(level, Mapping) or not key:
         return None
     if level.get(key) is not None:
         return prefix + key, level[key]
@@ -96,7 +106,7 @@ def _named(level: Json, prefix: str, key: str) -> tuple[str, Json] | None:
 def _values(path: str, keys: Keys, want: Json, have: Json) -> Iterator[Difference]:
     if have is None:
         have = ABSENT
-    if want is None or want == REDACTED or is_password(keys, want):
+    if want is None or want == REDACTED or (is_password(keys, want) and not is_switch(have)):
         return
     if isinstance(want, Unresolved):
         yield Difference(path, None, None if have is ABSENT else masked(keys, have), Kind.UNKNOWN, want.id)
@@ -107,12 +117,12 @@ def _values(path: str, keys: Keys, want: Json, have: Json) -> Iterator[Differenc
     elif have is ABSENT:
         silent = want is False or want == "" or CREATION_ONLY.get(keys[-1]) == str(want).lower()
         if not silent and not is_secret(keys, want):
-            yield Difference(path, want, None, Kind.ABSENT)
+            yield Difference(path, masked(keys, want), None, Kind.ABSENT)
     elif is_secret(keys, want):
         if not is_masked(have) and same(keys, want, have) is None:
             yield Difference(path, REDACTED, REDACTED, Kind.CHANGED)
     elif same(keys, want, have) is None:
-        yield Difference(path, want, masked(keys, have), Kind.CHANGED)
+        yield Difference(path, masked(keys, want), masked(keys, have), Kind.CHANGED)
 
 
 def _lists(path: str, keys: Keys, want: list[Json], have: Json) -> Iterator[Difference]:

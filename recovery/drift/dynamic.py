@@ -56,10 +56,16 @@ def throughput_kind(want: Desired, live: Mapping[str, Json]) -> list[Difference]
 
     Source: Azure/arm-template-whatif#174 and #188. The two kinds cannot be switched through a PUT.
     """
-    if want.arm_type != THROUGHPUT_TYPE:
+    if not want.arm_type.lower().endswith("/throughputsettings"):
         return []
-    wanted = want.inputs["properties"]["resource"]
-    resource = (live.get("properties") or {}).get("resource") or {}
-    if "throughput" in wanted and resource.get("autoscaleSettings"):
+    wanted, resource = _resource(want.inputs), _resource(live)
+    if wanted.get("throughput") and resource.get("autoscaleSettings"):
         return [Difference("properties.resource.throughputKind", "manual", "autoscale", Kind.CHANGED)]
     return []
+
+
+def _resource(body: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The ``resource`` of a throughput's body, nested as ARM has it or flat."""
+    inner = body.get("properties")
+    resource = (inner if isinstance(inner, Mapping) else body).get("resource")
+    return resource if isinstance(resource, Mapping) else {}

@@ -11,12 +11,16 @@ from recovery.drift.report import Live
 from recovery.errors import BadInput
 from recovery.model import Desired, Json
 
+DEEPEST = 100
+"""Nesting that is compared. ARM itself takes far less; deeper input is broken or hostile."""
+
 _DESIRED = "dr desired -s standby --format json > desired.json"
 _LIVE = "az rest --method get --url ID?api-version=VERSION    (one JSON list of such bodies)"
 
 
 def parse_desired(raw: Json, name: str) -> list[Desired]:
     """What `dr desired` prints. Only `armType`, `id` and `inputs` are needed. Raises BadInput, naming the item."""
+    _bounded(raw, name, _DESIRED)
     if isinstance(raw, Mapping) and isinstance(raw.get("inputs"), Mapping):
         raw = [raw]
     if not isinstance(raw, list):
@@ -47,6 +51,7 @@ def parse_live(raw: Json, desired: list[Desired], name: str) -> Live:
 
     Bodies without an id are matched by type and name: documentation and templates often leave it out.
     """
+    _bounded(raw, name, _LIVE)
     if isinstance(raw, Mapping):
         raw = raw["value"] if isinstance(raw.get("value"), list) and "id" not in raw else [raw]
     if not isinstance(raw, list):
@@ -76,10 +81,26 @@ def _guess(body: Mapping[str, Json], desired: list[Desired], taken: Mapping[str,
     type, name = str(body.get("type") or "").lower(), str(body.get("name") or "").lower()
     of_type = [d for d in free if not type or d.arm_type.lower() == type]
     named = [d for d in of_type if name and d.id.lower().endswith("/" + name.rpartition("/")[2])]
-    for group in (named, of_type):
+    for group in (named, of_type, free):
         if len(group) == 1:
             return group[0].id
     return None
+
+
+def _bounded(raw: Json, name: str, fix: str) -> None:
+    """Refuse what is nested deeper than `DEEPEST`, before anything walks through it level by level."""
+    level, depth = [raw], 0
+    while level:
+        if depth > DEEPEST:
+            raise _bad(name, f"it is nested deeper than {DEEPEST} levels, which no ARM body is", fix)
+        level = [
+            child
+            for value in level
+            if isinstance(value, Mapping | list)
+            for child in (value.values() if isinstance(value, Mapping) else value)
+            if isinstance(child, Mapping | list)
+        ]
+        depth += 1
 
 
 def _bad(name: str, what: str, fix: str) -> BadInput:

@@ -1,7 +1,9 @@
 """Which element of a declared list is which element of a live one.
 
 By what ARM itself tells them apart with (name, id, key); where elements have none of these, equal ones first,
-then the most alike. Order never counts: services return lists in their own order.
+then the most alike. Elements that are left over on both sides and agree in at least half of what is declared
+are one element under another identity: that identity is the difference, not everything below it. Order never
+counts: services return lists in their own order.
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ from recovery.drift.normalizers import canonical_id, is_id
 from recovery.model import Json
 
 IDENTITIES = ("name", "id", "key")
+
+MOST_COMPARED = 20_000
+"""Elements that have no identity are compared each with each up to this many pairs; beyond, by their position."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,18 @@ class Match:
 def match(want: list[Json], have: list[Json], distance: Callable[[Json, Json], int]) -> Match:
     """Pair the elements. distance: how many properties differ between a declared and a live element (0: equal)."""
     identity = _identity(want, have)
-    return _by_identity(identity, want, have) if identity else _by_likeness(want, have, distance)
+
+    def label(item: Json, place: int) -> str:
+        return _short(item[identity]) if identity else str(place)
+
+    chosen, free = _by_identity(identity, want, have) if identity else _equal_ones(want, have)
+    chosen |= _most_alike(want, free, chosen, distance, half=identity is not None)
+    pairs = tuple(
+        Pair(label(item, i), item, have[chosen[i]] if i in chosen else None, i in chosen)
+        for i, item in enumerate(want)
+    )
+    taken = set(chosen.values())
+    return Match(pairs, tuple((label(item, j), item) for j, item in enumerate(have) if j not in taken))
 
 
 def _identity(want: list[Json], have: list[Json]) -> str | None:
@@ -62,14 +78,12 @@ def _label(value: str) -> str:
     return canonical_id(value) if is_id(value) else value.lower()
 
 
-def _by_identity(key: str, want: list[Json], have: list[Json]) -> Match:
-    live = {_label(item[key]): item for item in have}
-    pairs = []
-    for item in want:
-        label = _label(item[key])
-        found = label in live
-        pairs.append(Pair(_short(item[key]), item, live.pop(label, None), found))
-    return Match(tuple(pairs), tuple((_short(item[key]), item) for item in live.values()))
+def _by_identity(key: str, want: list[Json], have: list[Json]) -> tuple[dict[int, int], dict[int, Json]]:
+    """Positions of declared elements with those of their live counterparts, and the live ones left over."""
+    live = {_label(item[key]): j for j, item in enumerate(have)}
+    labels = (_label(item[key]) for item in want)
+    chosen = {i: live.pop(label) for i, label in enumerate(labels) if label in live}
+    return chosen, {j: have[j] for j in live.values()}
 
 
 def _short(value: str) -> str:
@@ -77,36 +91,50 @@ def _short(value: str) -> str:
     return value.rstrip("/").rpartition("/")[2] if is_id(value) else value
 
 
-def _by_likeness(want: list[Json], have: list[Json], distance: Callable[[Json, Json], int]) -> Match:
-    free = dict(enumerate(have))
-    chosen = _equal_ones(want, free)
-    # Cheapest pairs first; among equals the ones that keep their position.
-    costs = sorted(
-        (distance(mine, theirs), i != j, i, j)
-        for i, mine in enumerate(want)
-        if i not in chosen
-        for j, theirs in free.items()
-    )
-    for _, _, i, j in costs:
-        if i not in chosen and j in free:
-            chosen[i] = j
-            del free[j]
-    pairs = tuple(
-        Pair(str(i), item, have[chosen[i]] if i in chosen else None, i in chosen)
-        for i, item in enumerate(want)
-    )
-    return Match(pairs, tuple((str(j), item) for j, item in free.items()))
-
-
-def _equal_ones(want: list[Json], free: dict[int, Json]) -> dict[int, int]:
-    """Pairs that are literally equal, taken out of `free`: what keeps long lists from costing their square."""
+def _equal_ones(want: list[Json], have: list[Json]) -> tuple[dict[int, int], dict[int, Json]]:
+    """Pairs that are literally equal, as `_by_identity`: what keeps long lists from costing their square."""
     places: dict[str, list[int]] = {}
-    for j, theirs in free.items():
+    for j, theirs in enumerate(have):
         places.setdefault(repr(theirs), []).append(j)
     chosen: dict[int, int] = {}
     for i, mine in enumerate(want):
         same = places.get(repr(mine))
         if same:
             chosen[i] = same.pop(0)
-            del free[chosen[i]]
-    return chosen
+    taken = set(chosen.values())
+    return chosen, {j: item for j, item in enumerate(have) if j not in taken}
+
+
+def _most_alike(
+    want: list[Json],
+    free: Mapping[int, Json],
+    chosen: Mapping[int, int],
+    distance: Callable[[Json, Json], int],
+    *,
+    half: bool,
+) -> dict[int, int]:
+    """Pairs among what is left, cheapest first; among equals the ones that keep their position.
+
+    half: only pairs that differ in no more than half of what is declared (or in all of a single value).
+    """
+    left = [i for i in range(len(want)) if i not in chosen]
+    if not left or not free:
+        return {}
+    if len(left) * len(free) > MOST_COMPARED:
+        return {} if half else dict(zip(left, free, strict=False))
+    costs = sorted((distance(want[i], item), i != j, i, j) for i in left for j, item in free.items())
+    found: dict[int, int] = {}
+    taken: set[int] = set()
+    for cost, _, i, j in costs:
+        if i in found or j in taken or (half and 2 * cost > max(2, _size(want[i]))):
+            continue
+        found[i] = j
+        taken.add(j)
+    return found
+
+
+def _size(value: Json) -> int:
+    """How many scalars a value holds."""
+    if isinstance(value, Mapping):
+        return sum(map(_size, value.values()))
+    return sum(map(_size, value)) if isinstance(value, list) else 1

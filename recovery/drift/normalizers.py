@@ -12,7 +12,8 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 from recovery.model import Json
@@ -58,7 +59,7 @@ def number_as_text(keys: Keys, want: Json, have: Json) -> bool:
     text, number = (want, have) if isinstance(want, str) else (have, want)
     if not isinstance(number, int | float) or not _NUMBER.fullmatch(text.strip()):
         return False
-    return float(text) == float(number)
+    return Decimal(text.strip()) == Decimal(str(number))
 
 
 def boolean_as_text(keys: Keys, want: Json, have: Json) -> bool:
@@ -81,6 +82,28 @@ def resource_id(keys: Keys, want: Json, have: Json) -> bool:
     if not (isinstance(want, str) and isinstance(have, str)):
         return False
     return is_id(want) and canonical_id(want) == canonical_id(have)
+
+
+def role_definition(keys: Keys, want: Json, have: Json) -> bool:
+    """A role definition is the same at every scope it is addressed through; its GUID names it.
+
+    Role assignments answer built-in ones with or without ``/subscriptions/X`` (Microsoft.Authorization 2022-04-01).
+    """
+    if not (isinstance(want, str) and isinstance(have, str)):
+        return False
+    mine, theirs = (
+        re.search(r"/providers/microsoft\.authorization/roledefinitions/[^/]+$", canonical_id(id))
+        for id in (want, have)
+    )
+    return bool(mine and theirs) and mine[0] == theirs[0]  # type: ignore[index]
+
+
+def guid(keys: Keys, want: Json, have: Json) -> bool:
+    """A GUID with and without dashes or braces."""
+    if not (isinstance(want, str) and isinstance(have, str)):
+        return False
+    mine, theirs = (re.sub(r"[{}-]", "", text.lower()) for text in (want, have))
+    return mine == theirs and bool(re.fullmatch(r"[0-9a-f]{32}", mine))
 
 
 def is_id(text: str) -> bool:
@@ -126,17 +149,15 @@ def duration(keys: Keys, want: Json, have: Json) -> bool:
     return first is not None and first == _seconds(have)
 
 
-def _seconds(text: str) -> float | None:
+def _seconds(text: str) -> Decimal | None:
     iso = _ISO_DURATION.fullmatch(text)
     if iso and len(text) > 2:
-        weeks, days, hours, minutes, seconds = (float(part or 0) for part in iso.groups())
-        return timedelta(
-            weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds
-        ).total_seconds()
+        parts = zip((604800, 86400, 3600, 60, 1), iso.groups(), strict=True)
+        return sum((unit * Decimal(part or 0) for unit, part in parts), Decimal(0))
     clock = _CLOCK_DURATION.fullmatch(text)
     if clock:
-        days, hours, minutes, seconds = (float(part or 0) for part in clock.groups())
-        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+        parts = zip((86400, 3600, 60, 1), clock.groups(), strict=True)
+        return sum((unit * Decimal(part or 0) for unit, part in parts), Decimal(0))
     return None
 
 
@@ -179,6 +200,13 @@ def _url(text: str) -> tuple[str, ...]:
     return parts.scheme.lower(), host, path, parts.query, parts.fragment
 
 
+def base_of_url(keys: Keys, want: Json, have: Json) -> bool:
+    """An event subscription's ``endpointUrl`` is write-only; its base, which has no query, is answered instead."""
+    if not (isinstance(want, str) and isinstance(have, str)) or keys[-1:] != ("endpointurl",):
+        return False
+    return _url(want.partition("?")[0]) == _url(have)
+
+
 def host_name(keys: Keys, want: Json, have: Json) -> bool:
     """DNS names: without case, with or without the root's dot."""
     if not (isinstance(want, str) and isinstance(have, str)) or "." not in want:
@@ -188,23 +216,28 @@ def host_name(keys: Keys, want: Json, have: Json) -> bool:
     return want.rstrip(".").lower() == have.rstrip(".").lower()
 
 
-def comma_set(keys: Keys, want: Json, have: Json) -> bool:
-    """``Logging, Metrics`` and ``Metrics,Logging``: flags written as one text (storage bypass, identity type)."""
-    if (
-        not (isinstance(want, str) and isinstance(have, str))
-        or "," not in want
-        or _CASE_MATTERS.intersection(keys)
-    ):
+def flags(keys: Keys, want: Json, have: Json) -> bool:
+    """``Logging, Metrics`` and ``Metrics,Logging``: flags in one text, also with ``;`` (SQL's disabledAlerts)."""
+    if not (isinstance(want, str) and isinstance(have, str)) or _CASE_MATTERS.intersection(keys):
         return False
-    mine, theirs = (sorted(part.strip().lower() for part in text.split(",")) for text in (want, have))
+    separator = next((mark for mark in ",;" if mark in want or mark in have), "")
+    if not separator:
+        return False
+    mine, theirs = (
+        sorted(part for raw in text.split(separator) if (part := raw.strip().lower()))
+        for text in (want, have)
+    )
     return mine == theirs and all(_TOKEN.fullmatch(part) for part in mine)
 
 
 def line_endings(keys: Keys, want: Json, have: Json) -> bool:
-    """CRLF and LF, and line ends at the end (stored scripts and descriptions)."""
+    """CRLF and LF, line ends at the end (stored scripts and descriptions), a no-break space for a space."""
     if not (isinstance(want, str) and isinstance(have, str)):
         return False
-    return want.replace("\r\n", "\n").rstrip("\n") == have.replace("\r\n", "\n").rstrip("\n")
+    mine, theirs = (
+        re.sub("[\u00a0\u202f]", " ", text.replace("\r\n", "\n").rstrip("\n")) for text in (want, have)
+    )
+    return mine == theirs
 
 
 def json_text(keys: Keys, want: Json, have: Json) -> bool:
@@ -238,8 +271,8 @@ class Normalizer:
 NORMALIZERS: tuple[Normalizer, ...] = tuple(
     Normalizer(rule)
     for rule in (
-        identical, number_as_text, boolean_as_text, letter_case, resource_id, location, address_range, duration,
-        instant, web_address, host_name, comma_set, line_endings, json_text, xml_text,
+        identical, number_as_text, boolean_as_text, letter_case, resource_id, role_definition, guid, location, address_range, duration,
+        instant, web_address, base_of_url, host_name, flags, line_endings, json_text, xml_text,
     )
 )  # fmt: skip
 

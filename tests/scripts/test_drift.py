@@ -107,3 +107,15 @@ def test_help_and_offline_drift_import_neither_pulumi_nor_a_cloud_sdk(files: Pat
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 (ours)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "value", ["\ud800", "a" * 100_000, "é\u202f\x00", 10**400, 1e308], ids=lambda v: repr(v)[:12]
+)
+def test_odd_values_are_findings_and_no_traceback(files: Path, value: object) -> None:
+    write(files, DESIRED, [{**BODY, "kind": value}])
+    answer = subprocess.run(  # noqa: S603 (our own interpreter)
+        [sys.executable, "-m", "scripts.cli", "drift", "--desired", files / "d.json", "--live", files / "l.json"],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert (answer.returncode, answer.stderr) == (3, b"")

@@ -121,3 +121,50 @@ def test_a_property_is_found_whatever_its_punctuation(key: str) -> None:
     assert compare({"properties": {"criteria": {key: "A"}}}, live) == []
     [found] = compare({"properties": {"criteria": {key: "B"}}}, live)
     assert found.path == "properties.criteria.odata.type"
+
+
+def test_an_element_under_another_identity_is_that_one_difference() -> None:
+    nic = {
+        "id": "/subscriptions/S/providers/Microsoft.Network/networkInterfaces/a",
+        "properties": {"primary": True},
+    }
+    other = {**nic, "id": nic["id"][:-1] + "b"}
+    found = compare({"networkInterfaces": [nic]}, {"networkInterfaces": [other]})
+    assert [(d.path, d.want, d.have) for d in found] == [("networkInterfaces[a].id", nic["id"], other["id"])]
+
+
+def test_two_elements_that_have_little_in_common_are_one_missing_and_one_added() -> None:
+    want = {"name": "https", "port": 443, "access": "Allow", "direction": "Inbound"}
+    have = {"name": "ssh", "port": 22, "access": "Allow", "direction": "Outbound"}
+    kinds = {d.kind for d in compare({"rules": [want]}, {"rules": [have]})}
+    assert kinds == {Kind.ABSENT, Kind.EXTRA}
+
+
+def test_a_value_whose_object_says_that_it_is_secret_need_not_come_back() -> None:
+    argument = {"name": "a", "isSecret": True, "value": "canary"}
+    assert compare({"arguments": [argument]}, {"arguments": [{"name": "a", "isSecret": True}]}) == []
+    [found] = compare({"arguments": [argument]}, {"arguments": [{**argument, "value": "other"}]})
+    assert "canary" not in repr(found)
+
+
+def test_a_setting_about_passwords_is_no_password() -> None:
+    [found] = compare({"syncNtlmPasswords": "Disabled"}, {"syncNtlmPasswords": "Enabled"})
+    assert found.want == "Disabled"
+
+
+def test_a_write_only_url_is_compared_with_the_base_that_is_answered_in_its_place() -> None:
+    live = {"properties": {"endpointBaseUrl": "https://a.example.com/hook"}}
+    assert compare({"properties": {"endpointUrl": "https://a.example.com/hook?code=1"}}, live) == []
+    [found] = compare({"properties": {"endpointUrl": "https://a.example.com/other"}}, live)
+    assert found.path == "properties.endpointUrl"
+
+
+def test_a_text_with_a_secret_in_it_is_compared_and_not_printed() -> None:
+    [found] = compare({"script": "login --password=canary"}, {"script": "login --password=other"})
+    assert "canary" not in repr(found) and "other" not in repr(found)
+
+
+def test_long_lists_without_identity_are_compared_in_bounded_time() -> None:
+    want = [{"port": n, "weight": 1} for n in range(1000)]
+    found = compare({"targets": want}, {"targets": [{"port": n, "weight": 2} for n in range(1000)]})
+    assert len(found) == 1000 and {d.path[-6:] for d in found} == {"weight"}

@@ -248,3 +248,21 @@ def test_the_last_line_is_a_sentence_that_can_stand_alone() -> None:
     assert clean == ["Clean: 1 resources are as declared, none is missing, none was added."]
     unseen = list(text.lines(check([scale_set()], Live(unknown={VMSS: "no answer"}))))
     assert unseen[-1].startswith("Unknown: 1 could not be observed")
+
+
+def test_a_file_nested_deeper_than_any_body_is_refused_before_it_is_walked() -> None:
+    deep: Json = "x"
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(BadInput, match="nested deeper"):
+        parse_desired([{"id": "/x/y", "inputs": {"a": deep}}], "d.json")
+
+
+def test_the_throughput_child_is_compared_nested_flat_and_in_any_case() -> None:
+    id = "/subscriptions/S/resourceGroups/rg/providers/Microsoft.DocumentDB/databaseAccounts/a/sqlDatabases/d/throughputSettings/default"
+    arm_type = "Microsoft.DocumentDb/databaseAccounts/sqlDatabases/throughputSettings"
+    live = {"id": id, "properties": {"resource": {"throughput": 400}}}
+    for inputs in ({"resource": {"throughput": 500}}, {"properties": {"resource": {"throughput": 500}}}):
+        wanted = parse_desired([{"armType": arm_type, "id": id, "inputs": inputs}], "d.json")
+        [found] = check(wanted, parse_live([live], wanted, "l.json")).findings
+        assert (found.path, found.want, found.have) == ("properties.resource.throughput", 500, 400)
