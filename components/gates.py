@@ -78,6 +78,12 @@ class ConverterPackageProvider(_Provider):
     kind = "ConverterPackage"
 
 
+class VaultCertificateProvider(_Provider):
+    """The gateway's certificate, by name: certificates are data plane, and azure-native has no resource for them."""
+
+    kind = "VaultCertificate"
+
+
 class SiteGateProvider(_Provider):
     """Site trustlayer: holds the traffic flag until us-west-2's api pods are Ready and its database takes a write (TL-4)."""
 
@@ -128,3 +134,10 @@ class SiteGate(Resource, module="gates", name="SiteGate"):
 
     def __init__(self, name: str, props: Props, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(SiteGateProvider(), name, dict(props), opts)
+
+
+class VaultCertificate(Resource, module="gates", name="VaultCertificate"):
+    """props: vaultId, certificateName, names (apex and wildcard). The private key is nobody's business here."""
+
+    def __init__(self, name: str, props: Props, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(VaultCertificateProvider(), name, dict(props), opts)

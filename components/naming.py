@@ -27,6 +27,11 @@ class Names:
         """Function App of the converter (globally unique)."""
         return f"func-{self.prefix}-converter"
 
+    @property
+    def vault(self) -> str:
+        """Key Vault (globally unique, 3-24 characters)."""
+        return f"kv-{self.prefix}-dr"
+
     def storage(self, purpose: str) -> str:
         """Storage account (globally unique, 3-24 lower-case letters and digits). purpose: site, uploads, journal."""
         return f"st{self.prefix}{purpose}"

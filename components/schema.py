@@ -88,8 +88,49 @@ def _zones(value: list[Any]) -> str:
 
 def _image(value: dict[str, Any]) -> str:
     parts = {"publisher", "offer", "sku", "version"}
-    whole = set(value) == parts and all(isinstance(v, str) and v for v in value.values())
-    return "" if whole else f"must have exactly {', '.join(sorted(parts))}, as text"
+    texts = all(isinstance(v, str) and v for v in value.values())
+    if texts and set(value) == {"id"} and value["id"].startswith("/subscriptions/"):
+        return ""
+    whole = set(value) == parts and texts
+    return (
+        ""
+        if whole
+        else f"must have exactly {', '.join(sorted(parts))}, as text, or id alone: a gallery image's ARM id"
+    )
+
+
+_INSIDE = tuple(
+    ipaddress.IPv4Network(n)
+    for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16")
+)
+
+
+def _ranges(value: list[Any]) -> str:
+    wrong = []
+    for item in value:
+        try:
+            network = ipaddress.IPv4Network(str(item))
+        except ValueError:
+            wrong.append(str(item))
+            continue
+        if network.prefixlen < 24 or any(
+            network.subnet_of(inner) for inner in _INSIDE
+        ):  # a door for people, not for a provider's customers
+            wrong.append(str(item))
+    return (
+        f"must be public IPv4 ranges of people's networks, /24 or smaller ({', '.join(wrong)})"
+        if wrong
+        else ""
+    )
+
+
+def _emails(value: list[Any]) -> str:
+    wrong = [str(v) for v in value if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", str(v))]
+    return f"must be e-mail addresses ({', '.join(wrong)})" if wrong else ""
+
+
+_DIGEST = r"[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}"
+_CRON = r"([0-9*/,-]+ ){4}[0-9*/,-]+"
 
 
 _TAG = re.compile(r"[^\W\d][^<>%&\\?/() ]{0,127}")
@@ -187,6 +228,8 @@ FIELDS: dict[str, Field] = {
     "api.healthPath": Field(str, "/health", _path),
     "api.zones": Field(list, ["1", "2", "3"], _zones),
     "api.image": Field(dict, _IMAGE, _image),
+    "api.artifact": Field(str, "image-app-api.tar.gz", _match(r"[A-Za-z0-9._-]{1,200}\.tar\.gz", "the name of a .tar.gz blob")),
+    "api.artifactSha256": Field(str, "", _match(r"([0-9a-f]{64})?", "64 hexadecimal digits, or empty")),
     "database.throughputKind": Field(str, "manual", _one_of("manual", "autoscale")),
     "database.standbyThroughput": Field(int, 400, _ru),
     "database.activeThroughput": Field(int, 4000, _ru),
@@ -197,6 +240,15 @@ FIELDS: dict[str, Field] = {
     "gateway.activeCapacity": Field(int, 2, _between(0, 100, "capacity units")),
     "gateway.maxCapacity": Field(int, 10, _between(2, 125, "capacity units")),
     "gateway.certificateSecretId": Field(str, "", _certificate),
+    "gateway.certificateName": Field(str, "wildcard", _match(r"[A-Za-z0-9-]{1,127}", "a certificate's name in the vault")),
+    "profile": Field(str, "production", _one_of("production", "trial")),
+    "network.operators": Field(list, [], _ranges),
+    "monitoring.emails": Field(list, [], _emails),
+    "monitoring.retentionDays": Field(int, 90, _between(30, 730, "days")),
+    "sync.image": Field(str, REQUIRED, _match(_DIGEST, "an image by digest (NAME@sha256:64 hexadecimal digits), of a registry that is not in AWS")),
+    "sync.schedule": Field(str, "0 3 * * *", _match(_CRON, "a cron expression of five fields, in UTC")),
+    "sync.role": Field(str, "demay-dr-sync", _match(r"[\w+=,.@-]{1,64}", "an IAM role's name")),
+    "sync.audience": Field(str, "api://standby-sync", _match(r"api://[A-Za-z0-9./-]+", "an Entra application's URI such as api://standby-sync")),
     "gates.healthTimeout": Field(int, 900, _between(1, 7200, "seconds")),
     "gates.returnTimeout": Field(int, 300, _between(1, 7200, "seconds")),
     "gates.drainTimeout": Field(int, 1800, _between(1, 86400, "seconds")),

@@ -18,7 +18,7 @@ from typing import Any
 from components.naming import Names
 from components.schema import PROJECT, SettingsError, checked, meant
 
-FOOTPRINT_VERSION = 1
+FOOTPRINT_VERSION = 2
 """Raised when the program changes in a way that makes an older hand-over unsafe."""
 
 CONVERTER = Path(__file__).parent / "image_app" / "converter_app"
@@ -29,6 +29,13 @@ class Mode(StrEnum):
 
     STANDBY = "standby"
     ACTIVE = "active"
+
+
+class Profile(StrEnum):
+    """production: what is kept cannot be taken back. trial: purge protection and retention stay off, to be thrown away."""
+
+    PRODUCTION = "production"
+    TRIAL = "trial"
 
 
 class Direction(StrEnum):
@@ -78,17 +85,19 @@ class Primary:
 
 @dataclass(frozen=True)
 class Image:
-    """A marketplace image."""
+    """A marketplace image, or by `id` one of our own from a gallery (then the rest is empty)."""
 
-    publisher: str
-    offer: str
-    sku: str
-    version: str
+    publisher: str = ""
+    offer: str = ""
+    sku: str = ""
+    version: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True)
 class Api:
-    """The API's scale set. instances: in mode active. port: of the API on each instance."""
+    """The API's scale set. instances: in mode active. port: of the API on each instance. artifact: the blob that an
+    instance installs; artifact_sha256: its digest, "" for the one that lies beside it."""
 
     instances: int
     vm_size: str
@@ -98,6 +107,8 @@ class Api:
     health_path: str
     zones: tuple[str, ...]
     image: Image
+    artifact: str
+    artifact_sha256: str
 
 
 @dataclass(frozen=True)
@@ -114,12 +125,14 @@ class Database:
 
 @dataclass(frozen=True)
 class Gateway:
-    """Application Gateway: minimum capacity units in each mode, the maximum, an optional versionless certificate id."""
+    """Application Gateway: minimum capacity units in each mode, the maximum, its certificate: by name in our own vault,
+    or by a versionless secret id in another one."""
 
     standby_capacity: int
     active_capacity: int
     max_capacity: int
     certificate_secret_id: str
+    certificate_name: str
 
 
 @dataclass(frozen=True)
@@ -131,6 +144,25 @@ class Gates:
     drain_timeout: int
     quiet: int
     consecutive: int
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """emails: who is told. retention_days: of the logs."""
+
+    emails: tuple[str, ...]
+    retention_days: int
+
+
+@dataclass(frozen=True)
+class Sync:
+    """The sync's own workloads. image: by digest. schedule: cron, UTC. role: what it becomes in AWS; audience: of the
+    token that the role trusts."""
+
+    image: str
+    schedule: str
+    role: str
+    audience: str
 
 
 @dataclass(frozen=True)
@@ -162,6 +194,10 @@ class Settings:
     gateway: Gateway
     gates: Gates
     source: Source
+    profile: Profile
+    operators: tuple[str, ...]
+    monitoring: Monitoring
+    sync: Sync
     tags: tuple[tuple[str, str], ...]
     package_hash: str
 
@@ -263,7 +299,8 @@ def build(v: Mapping[str, Any]) -> Settings:
         ),
         api=Api(
             v["api.instances"], v["api.vmSize"], v["api.adminUser"], v["api.sshPublicKey"], v["api.port"],
-            v["api.healthPath"], tuple(v["api.zones"]), Image(**v["api.image"]),
+            v["api.healthPath"], tuple(v["api.zones"]), Image(**v["api.image"]), v["api.artifact"],
+            v["api.artifactSha256"],
         ),
         database=Database(
             v["database.throughputKind"], v["database.standbyThroughput"], v["database.activeThroughput"],
@@ -271,7 +308,7 @@ def build(v: Mapping[str, Any]) -> Settings:
         ),
         gateway=Gateway(
             v["gateway.standbyCapacity"], v["gateway.activeCapacity"], v["gateway.maxCapacity"],
-            v["gateway.certificateSecretId"],
+            v["gateway.certificateSecretId"], v["gateway.certificateName"],
         ),
         gates=Gates(
             v["gates.healthTimeout"], v["gates.returnTimeout"], v["gates.drainTimeout"], v["gates.quiet"],
@@ -281,6 +318,9 @@ def build(v: Mapping[str, Any]) -> Settings:
             v["source.region"], v["source.siteBucket"], v["source.uploadsBucket"], v["source.exportBucket"],
             v["source.table"], v["source.queue"], v["source.partitionKey"], v["source.sortKey"],
         ),
+        profile=Profile(v["profile"]), operators=tuple(v["network.operators"]),
+        monitoring=Monitoring(tuple(v["monitoring.emails"]), v["monitoring.retentionDays"]),
+        sync=Sync(v["sync.image"], v["sync.schedule"], v["sync.role"], v["sync.audience"]),
         tags=tuple(sorted(v["tags"].items())),
         package_hash=package_hash(CONVERTER),
     )  # fmt: skip

@@ -42,9 +42,11 @@ from localcloud.dns.server import Server as DnsServer
 from localcloud.durations import Clock
 from localcloud.effects.edge import Edge
 from localcloud.effects.gateways import Gateways
+from localcloud.effects.images import Images
 from localcloud.effects.reports import handlers
 from localcloud.effects.roles import Roles
 from localcloud.effects.scale_sets import ScaleSets
+from localcloud.effects.vaults import Vaults
 from localcloud.graph import Graph
 from localcloud.primary import Primary
 from localcloud.registry import Registries
@@ -85,7 +87,12 @@ class LocalServer:
         self.names = Names(self.bus, self.clock)
         self.primary = Primary(self.control)
         self.store = Store(LOCAL_SUBSCRIPTION)
-        self.context = Context(self.store, LOCAL_TENANT, None, self.edge.allocate)
+        self.images = Images()
+        self.vaults = Vaults(self.bus, self.control)
+        self.context = Context(
+            self.store, LOCAL_TENANT, None, self.edge.allocate, self.vaults.uri,
+            lambda secret: self.vaults.secret(secret) is not None, self.images.published,
+        )  # fmt: skip
         self.service = Service(self.store, self.bus, self.context, self.clock, settle=self.scale_sets.settle)
         self.door = Door(
             self.service, self.control, {**SPECIAL, **handlers(self.scale_sets, self.gateways, self.clock)}
@@ -270,7 +277,8 @@ class LocalServer:
         for method, name, handler in (
             ("GET", "instances", instances), ("PUT", "instances", instances), ("GET", "world", world),
             ("PUT", "world", world), ("GET", "roles", roles), ("GET", "resolvers", resolvers),
-            ("DELETE", "resolvers", resolvers),
+            ("DELETE", "resolvers", resolvers), ("GET", "images", self.images.control),
+            ("PUT", "images", self.images.control),
         ):  # fmt: skip
             self.control.route(method, name, handler)
         shown: dict[str, Callable[[], Any]] = {
@@ -295,7 +303,7 @@ class LocalServer:
         if self.provider is not None:
             await processes.end(self.provider, 1.0)
         await self.sessions.stop()
-        await asyncio.gather(self.scale_sets.stop(), self.gateways.stop())
+        await asyncio.gather(self.scale_sets.stop(), self.gateways.stop(), self.vaults.stop())
         if self.aws is not None:
             await self.aws.stop()
         if self.data is not None:

@@ -31,6 +31,7 @@ KINDS: dict[str, str] = {
     "DrainGate": "clouds.gates.drain",
     "ConverterPackage": "clouds.gates.package",
     "SiteGate": "clouds.gates.site",
+    "VaultCertificate": "clouds.gates.certificate",
 }
 
 

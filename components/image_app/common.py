@@ -41,3 +41,12 @@ def host_of(url: str) -> str:
     """The host (and port) of a URL. A recorded value that only the cloud knows is marked instead, ``⟦…|host⟧``,
     and taken apart when it is known (docs/adr, placeholders in the desired state)."""
     return f"{url[:-1]}|host⟧" if url.endswith("⟧") else url.partition("://")[2].partition("/")[0]
+
+
+def role_definition(place: Place, role: str) -> pulumi.Output[str]:
+    """The id of a built-in role in the footprint's subscription. role: its GUID, the same in every tenant."""
+    return place.group_id.apply(
+        lambda group: (
+            f"{'/'.join(group.split('/')[:3])}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+        )
+    )

@@ -9,7 +9,7 @@ import pulumi
 from pulumi_azure_native import authorization, eventgrid, managedidentity, storage, web
 
 from components.gates import ConverterPackage
-from components.image_app.common import Place, kept
+from components.image_app.common import Place, kept, role_definition
 from components.naming import Names
 
 FUNCTION = "convert_upload"
@@ -48,7 +48,7 @@ class Converter(pulumi.ComponentResource):
             "converter-storage",
             scope=args.uploads.id, role_assignment_name=names.role("converter", "storage"),
             principal_id=args.identity.principal_id, principal_type="ServicePrincipal",
-            role_definition_id=place.group_id.apply(_definition), opts=kept(self),
+            role_definition_id=role_definition(place, BLOB_OWNER), opts=kept(self),
         )  # fmt: skip
         plan = web.AppServicePlan(
             "converter-plan",
@@ -137,8 +137,3 @@ def _host_storage(args: ConverterArgs) -> dict[str, pulumi.Input[str]]:
         "AzureWebJobsStorage__credential": "managedidentity",
         "AzureWebJobsStorage__clientId": args.identity.client_id,
     }
-
-
-def _definition(group_id: str) -> str:
-    subscription = "/".join(group_id.split("/")[:3])
-    return f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/{BLOB_OWNER}"

@@ -22,6 +22,7 @@ from components.image_app.gateway import API_POOL, SITE_POOL, Gateway, GatewayAr
 from components.image_app.guard import passed
 from components.image_app.network import Network, NetworkArgs
 from components.image_app.storage import Storage, StorageArgs
+from components.image_app.vault import Vault, VaultArgs
 from components.settings import Settings
 
 
@@ -41,6 +42,8 @@ class Footprint(pulumi.ComponentResource):
         self._network = Network("network", NetworkArgs(place, names, site.api.port), self._child)
         self._storage = Storage("storage", StorageArgs(place, names), self._child)
         self._api_identity, converter = self._identity("api"), self._identity("converter")
+        self._gateway_identity = self._identity("gateway")
+        self._vault = Vault("vault", self._vault_args(), self._child)
         writers = (("api", self._api_identity.principal_id), ("converter", converter.principal_id))
         self._database = Database("database", DatabaseArgs(place, names, site.database, writers), self._child)
         self._converter = Converter("converter-app", self._converter_args(converter), self._child)
@@ -96,12 +99,14 @@ class Footprint(pulumi.ComponentResource):
         site, dns = self._site, self._site.dns
         args = GatewayArgs(
             place=self._place, names=site.names, gateway_id=self._gateway_id,
+            identity_id=self._gateway_identity.id, secret_id=site.gateway.certificate_secret_id or self._vault.secret_id,
             subnet_id=self._network.gateway_subnet, public_ip_id=self._network.public_ip.id,
             hosts_api=(f"{dns.api}.{dns.domain}", f"{dns.contingency}.{dns.domain}"),
             hosts_site=(dns.domain, f"{dns.site}.{dns.domain}"),
             site_host=self._storage.site.primary_endpoints.apply(_web_host),
             api_port=site.api.port, health_path=site.api.health_path,
-            minimum=site.dials.gateway_minimum, maximum=site.gateway.max_capacity, after=tuple(after),
+            minimum=site.dials.gateway_minimum, maximum=site.gateway.max_capacity,
+            after=(*after, self._vault.certificate, self._vault.role),
         )  # fmt: skip
         return Gateway("edge", args, self._child)
 
@@ -154,6 +159,13 @@ class Footprint(pulumi.ComponentResource):
             f"identity-{what}",
             resource_group_name=self._place.group, resource_name_=self._site.names.of("id", what),
             location=self._place.location, tags=self._place.tags, opts=kept(self),
+        )  # fmt: skip
+
+    def _vault_args(self) -> VaultArgs:
+        site, reader = self._site, self._gateway_identity
+        return VaultArgs(
+            self._place, site.names, reader.tenant_id, site.dns.domain, site.gateway.certificate_name,
+            reader.principal_id, site.profile, site.operators,
         )  # fmt: skip
 
     def _converter_args(self, identity: managedidentity.UserAssignedIdentity) -> ConverterArgs:

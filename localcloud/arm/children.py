@@ -9,9 +9,10 @@ from typing import Any
 
 from localcloud.arm.defaults.common import Body, Context, defaults, location_name
 from localcloud.arm.defaults.network import recase_zone
+from localcloud.arm.defaults.private import interface
 from localcloud.arm.defaults.web import SITE_CONFIG
 from localcloud.arm.errors import ArmError, bad_request
-from localcloud.arm.ids import ArmPath
+from localcloud.arm.ids import ArmPath, parse
 from localcloud.arm.policy import SITE_CONFIG_SECRET
 from localcloud.arm.store import Store, new_etag
 from localcloud.arm.throughput import first_throughput
@@ -54,6 +55,9 @@ def born(
         yield first_throughput(path, given)
     elif kind == "microsoft.web/sites":
         yield from _site(context, path, body, created)
+    elif kind == "microsoft.network/privateendpoints" and created:
+        nic, shown = interface(context, body)
+        yield parse(nic), shown
 
 
 def _site(context: Context, path: ArmPath, body: Body, created: bool) -> Iterator[tuple[ArmPath, Body]]:
@@ -165,6 +169,14 @@ def link(store: Store, path: ArmPath, body: Body) -> None:
     """What other resources show of this one."""
     if is_record(path):
         _count(store, path.parent)
+    if path.type.lower() == "microsoft.network/privateendpoints":
+        unlink(store, path)
+        for target in _linked(store, body):
+            target.body["properties"].setdefault("privateEndpointConnections", []).append(
+                {"id": f"{target.body['id']}/privateEndpointConnections/{path.name}",
+                 "properties": {"privateEndpoint": {"id": path.text}, "provisioningState": "Succeeded",
+                                "privateLinkServiceConnectionState": {"status": "Approved"}}}
+            )  # fmt: skip
     if path.type.lower() == "microsoft.network/applicationgateways":
         unlink(store, path)
         for frontend in body["properties"]["frontendIPConfigurations"]:
@@ -173,10 +185,25 @@ def link(store: Store, path: ArmPath, body: Body) -> None:
                 address.body["properties"]["ipConfiguration"] = {"id": frontend["id"]}
 
 
+def _linked(store: Store, body: Body) -> Iterator[Any]:
+    for connection in body["properties"].get("privateLinkServiceConnections") or []:
+        target = store.get(str(connection["properties"].get("privateLinkServiceId")))
+        if target is not None:
+            yield target
+
+
 def unlink(store: Store, path: ArmPath) -> None:
     """Take back what other resources showed of this one."""
     if is_record(path):
         _count(store, path.parent)
+    if path.type.lower() == "microsoft.network/privateendpoints":
+        own = path.key
+        for entry in store.entries.values():
+            held = entry.body.get("properties", {}).get("privateEndpointConnections")
+            if held:
+                entry.body["properties"]["privateEndpointConnections"] = [
+                    c for c in held if c["properties"]["privateEndpoint"]["id"].lower() != own
+                ]
     if path.type.lower() == "microsoft.network/applicationgateways":
         for address in store.of_type("Microsoft.Network/publicIPAddresses"):
             held = (address.body["properties"].get("ipConfiguration") or {}).get("id", "")

@@ -55,6 +55,22 @@ MANNERS: dict[str, Manners] = {
     "microsoft.documentdb/databaseaccounts/sqldatabases/containers": _COSMOS_CHILD,
     "microsoft.documentdb/databaseaccounts/sqlroleassignments": _COSMOS_CHILD,
     "microsoft.storage/storageaccounts": Manners("storage account create", accepted=True, location_only=True),
+    "microsoft.network/privateendpoints": Manners(
+        "private endpoint create", "private endpoint create", "private endpoint create", busy="429"
+    ),
+    "microsoft.network/privateendpoints/privatednszonegroups": _NETWORK,
+    "microsoft.network/applicationgatewaywebapplicationfirewallpolicies": _NETWORK,
+    "microsoft.network/privatednszones": Manners("private zone create", "network update", "network update"),
+    "microsoft.network/privatednszones/virtualnetworklinks": Manners(
+        "private zone create", "network update", "network update"
+    ),
+    "microsoft.keyvault/vaults": Manners("vault create"),
+    "microsoft.operationalinsights/workspaces": Manners("workspace create"),
+    "microsoft.app/managedenvironments": Manners(
+        "container environment create", "network update", "container environment create"
+    ),
+    "microsoft.app/jobs": Manners("container app create", "container app create", "network update"),
+    "microsoft.app/containerapps": Manners("container app create", "container app create", "network update"),
     "microsoft.eventgrid/systemtopics": Manners(
         "event topic create", "event topic create", "event topic create"
     ),
@@ -65,6 +81,7 @@ MANNERS: dict[str, Manners] = {
 
 NO_LOCATION = frozenset({
     "microsoft.authorization/roleassignments", "microsoft.authorization/roledefinitions", "microsoft.network/dnszones",
+    "microsoft.insights/diagnosticsettings",
 })  # fmt: skip
 """Top-level types that are not tracked by location (a zone's is always global)."""
 
@@ -108,6 +125,7 @@ _CREATE_ONLY: dict[str, tuple[tuple[str, ...], int, str]] = {
     ),
     "microsoft.network/applicationgateways": (("zones",), 400, "ApplicationGatewayZonesCannotBeUpdated"),
     "microsoft.web/serverfarms": (("properties.reserved",), 409, "Conflict"),
+    "microsoft.keyvault/vaults": (("properties.tenantId", "properties.enableSoftDelete"), 400, "BadRequest"),
     "microsoft.web/sites": (("kind",), 409, "Conflict"),
     "microsoft.eventgrid/systemtopics": (
         ("properties.source", "properties.topicType"),
@@ -120,6 +138,18 @@ _CREATE_ONLY: dict[str, tuple[tuple[str, ...], int, str]] = {
         "RoleAssignmentUpdateNotPermitted",
     ),
     "microsoft.network/dnszones": (("properties.zoneType",), 400, "BadRequest"),
+    "microsoft.network/privateendpoints": (
+        ("properties.subnet.id", "properties.customNetworkInterfaceName"),
+        400,
+        "PrivateEndpointPropertyCannotBeUpdated",
+    ),
+    "microsoft.insights/components": (("properties.Application_Type",), 400, "BadRequest"),
+    "microsoft.app/managedenvironments": (
+        ("properties.zoneRedundant",),
+        400,
+        "ManagedEnvironmentPropertyCannotBeUpdated",
+    ),
+    "microsoft.app/jobs": (("properties.environmentId",), 400, "JobPropertyCannotBeUpdated"),
 }
 
 _WRITE_ONLY: dict[str, tuple[str, ...]] = {
@@ -132,6 +162,9 @@ _WRITE_ONLY: dict[str, tuple[str, ...]] = {
     "microsoft.eventgrid/systemtopics/eventsubscriptions": (
         "properties.destination.properties.endpointUrl",
         "properties.deliveryWithResourceIdentity.destination.properties.endpointUrl",
+    ),
+    "microsoft.app/managedenvironments": (
+        "properties.appLogsConfiguration.logAnalyticsConfiguration.sharedKey",
     ),
 }
 

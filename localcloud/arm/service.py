@@ -289,7 +289,11 @@ class Service:
     def _scope(self, path: ArmPath) -> None:
         if path.group is not None and path.namespace.lower() == "microsoft.authorization":
             scope = path.scope.lower()
-            if "/providers/" in scope and self.store.get(scope) is None:
+            inside, _, secret = scope.partition(
+                "/secrets/"
+            )  # a vault's secrets are no resources of their own
+            owner = inside if secret and "/microsoft.keyvault/vaults/" in inside else scope
+            if "/providers/" in scope and self.store.get(owner) is None:
                 raise ArmError(404, "ResourceNotFound", f"The scope '{path.scope}' was not found.")
 
     def _references(self, path: ArmPath, body: Body) -> None:
@@ -299,6 +303,8 @@ class Service:
         for reference in references(body["properties"]):
             lower = reference.lower()
             if lower.startswith(own) or "/providers/microsoft.network/" not in lower:
+                continue
+            if "/networkinterfaces/" in lower:  # comes with its private endpoint
                 continue
             head, _, tail = lower.partition("/providers/microsoft.network/")
             parts = tail.split("/")

@@ -1,4 +1,8 @@
-"""The edge: one loopback port for each public address of the pool, behind which the gateway's routes are served."""
+"""The edge: two loopback ports for each public address of the pool, behind which the gateway's routes are served.
+
+`ports[ADDRESS]` stands for 443 (without TLS: plain http, routed as if it had come over it) and
+`ports["ADDRESS:80"]` for 80.
+"""
 
 from __future__ import annotations
 
@@ -47,11 +51,12 @@ class Edge:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         for address in POOL:
-            self.ports[address] = await self._listen(address)
+            self.ports[address] = await self._listen(address, None)
+            self.ports[f"{address}:80"] = await self._listen(address, False)
 
-    async def _listen(self, address: str) -> int:
+    async def _listen(self, address: str, secure: bool | None) -> int:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            return await self._serve(address, request)
+            return await self._serve(address, request, secure)
 
         runner = web.ServerRunner(web.Server(handle, access_log=None))
         await runner.setup()
@@ -73,7 +78,7 @@ class Edge:
         """Give the address of a deleted resource back."""
         self._taken = {a: r for a, r in self._taken.items() if r != resource}
 
-    async def _serve(self, address: str, request: web.BaseRequest) -> web.StreamResponse:
+    async def _serve(self, address: str, request: web.BaseRequest, secure: bool | None) -> web.StreamResponse:
         started, status, backend = time.monotonic(), 0, ""
         gateway = self._gateways.on(address)
         fault = self._control.fault("edge", request.method, request.path_qs)
@@ -83,7 +88,7 @@ class Edge:
             if fault and fault.status:
                 status = fault.status
                 return fault.answer()
-            response, backend = await self._forward(gateway, request)
+            response, backend = await self._forward(gateway, request, secure)
             status = response.status
             return response
         except Cut:
@@ -105,9 +110,11 @@ class Edge:
                 backend=backend,
             )
 
-    async def _forward(self, gateway: Gateway, request: web.BaseRequest) -> tuple[web.StreamResponse, str]:
+    async def _forward(
+        self, gateway: Gateway, request: web.BaseRequest, secure: bool | None
+    ) -> tuple[web.StreamResponse, str]:
         host = (request.host or "").partition(":")[0]
-        target = gateway.table.route(host, request.path_qs)
+        target = gateway.table.route(host, request.path_qs, secure=secure)
         if target is None:
             return web.Response(
                 status=404, text="404 Not Found: no listener of the gateway takes this host\n"

@@ -55,12 +55,24 @@ class Table:
             for f in self._props["frontendIPConfigurations"]
         }
 
-    def route(self, host: str, path: str) -> Target | Redirect | None:
+    @property
+    def secure(self) -> bool:
+        """Whether it has an HTTPS listener."""
+        return any(self._https(item["properties"]) for item in self._props["httpListeners"])
+
+    @staticmethod
+    def _https(props: Mapping[str, Json]) -> bool:
+        return str(props.get("protocol", "Http")).lower() == "https"
+
+    def route(self, host: str, path: str, *, secure: bool | None = None) -> Target | Redirect | None:
         """The target of a request for `host` (without port): host names first, then the listener without one.
 
-        None: no listener takes it (the gateway answers 404).
+        secure: whether the request came over TLS; None: as if by the best door that the gateway has. None as the
+        answer: no listener takes it (the gateway answers 404).
         """
-        found = [(self._rank(item["properties"], host), item) for item in self._props["httpListeners"]]
+        wanted = self.secure if secure is None else secure
+        listeners = [i for i in self._props["httpListeners"] if self._https(i["properties"]) is wanted]
+        found = [(self._rank(item["properties"], host), item) for item in listeners]
         takers = sorted((pair for pair in found if pair[0] is not None), key=lambda pair: pair[0] or 0)
         for _, listener in takers:
             rules = [
@@ -77,12 +89,11 @@ class Table:
     @staticmethod
     def _rank(props: Mapping[str, Json], host: str) -> int | None:
         names = [n for n in (props.get("hostName"), *(props.get("hostNames") or [])) if n]
-        secure = 1 if str(props.get("protocol", "Http")).lower() == "https" else 0
         if not names:
-            return 4 + secure
+            return 2
         if any(n.lower() == host.lower() for n in names):
-            return secure
-        return 2 + secure if any(fnmatch.fnmatch(host.lower(), n.lower()) for n in names) else None
+            return 0
+        return 1 if any(fnmatch.fnmatch(host.lower(), n.lower()) for n in names) else None
 
     def _target(
         self, listener: str, rule: Mapping[str, Json], host: str, path: str
@@ -90,7 +101,10 @@ class Table:
         if rule.get("redirectConfiguration"):
             redirect = self._item(rule["redirectConfiguration"]).get("properties") or {}
             base = str(redirect.get("targetUrl") or f"https://{host}")
-            tail = path if redirect.get("includePath") else ""
+            where, _, query = path.partition("?")
+            tail = where if redirect.get("includePath") else ""
+            if query and redirect.get("includeQueryString"):
+                tail += f"?{query}"
             return Redirect(_REDIRECT.get(str(redirect.get("redirectType", "")).lower(), 302), base + tail)
         pool, settings = rule.get("backendAddressPool"), rule.get("backendHttpSettings")
         if rule.get("urlPathMap"):

@@ -32,7 +32,9 @@ class ArmType:
         """The ARM id. KeyError names the missing path key: every resource has explicit names."""
         values = {k: str(inputs[k]) for k in self.path_keys}
         filled = self.path.format(**values)
-        if filled.startswith("/subscriptions/") or self.path.startswith("{scope}"):
+        if filled.startswith("/subscriptions/") or self.path.startswith(
+            "{"
+        ):  # {scope} and {resourceUri} are ids
             return filled
         return f"/subscriptions/{subscription}{filled}"
 
@@ -221,6 +223,88 @@ CATALOGUE: dict[str, ArmType] = {
             "Microsoft.Insights/components",
             _p("Microsoft.Insights", "components/{resourceName}"),
             "2020-02-02",
+        ),
+        ArmType(
+            "azure-native:network:PrivateEndpoint",
+            "Microsoft.Network/privateEndpoints",
+            _p("Microsoft.Network", "privateEndpoints/{privateEndpointName}"),
+            "2024-05-01",
+        ),
+        ArmType(
+            "azure-native:network:PrivateDnsZoneGroup",
+            "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
+            _p(
+                "Microsoft.Network",
+                "privateEndpoints/{privateEndpointName}/privateDnsZoneGroups/{privateDnsZoneGroupName}",
+            ),
+            "2024-05-01",
+        ),
+        ArmType(
+            "azure-native:network:WebApplicationFirewallPolicy",
+            "Microsoft.Network/applicationGatewayWebApplicationFirewallPolicies",
+            _p("Microsoft.Network", "applicationGatewayWebApplicationFirewallPolicies/{policyName}"),
+            "2024-05-01",
+        ),
+        ArmType(
+            "azure-native:privatedns:PrivateZone",
+            "Microsoft.Network/privateDnsZones",
+            _p("Microsoft.Network", "privateDnsZones/{privateZoneName}"),
+            "2024-06-01",
+        ),
+        ArmType(
+            "azure-native:privatedns:VirtualNetworkLink",
+            "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
+            _p(
+                "Microsoft.Network",
+                "privateDnsZones/{privateZoneName}/virtualNetworkLinks/{virtualNetworkLinkName}",
+            ),
+            "2024-06-01",
+        ),
+        ArmType(
+            "azure-native:storage:ManagementPolicy",
+            "Microsoft.Storage/storageAccounts/managementPolicies",
+            _p("Microsoft.Storage", _STORAGE + "/managementPolicies/{managementPolicyName}"),
+            "2024-01-01",
+        ),
+        ArmType(
+            "azure-native:storage:BlobContainerImmutabilityPolicy",
+            "Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies",
+            _p(
+                "Microsoft.Storage",
+                _STORAGE
+                + "/blobServices/default/containers/{containerName}/immutabilityPolicies/{immutabilityPolicyName}",
+            ),
+            "2024-01-01",
+        ),
+        ArmType(
+            "azure-native:monitor:DiagnosticSetting",
+            "Microsoft.Insights/diagnosticSettings",
+            "{resourceUri}/providers/Microsoft.Insights/diagnosticSettings/{name}",
+            "2021-05-01-preview",
+        ),
+        ArmType(
+            "azure-native:monitor:ScheduledQueryRule",
+            "Microsoft.Insights/scheduledQueryRules",
+            _p("Microsoft.Insights", "scheduledQueryRules/{ruleName}"),
+            "2025-01-01-preview",
+        ),
+        ArmType(
+            "azure-native:app:ManagedEnvironment",
+            "Microsoft.App/managedEnvironments",
+            _p("Microsoft.App", "managedEnvironments/{environmentName}"),
+            "2025-02-02-preview",
+        ),
+        ArmType(
+            "azure-native:app:ContainerApp",
+            "Microsoft.App/containerApps",
+            _p("Microsoft.App", "containerApps/{containerAppName}"),
+            "2025-02-02-preview",
+        ),
+        ArmType(
+            "azure-native:app:Job",
+            "Microsoft.App/jobs",
+            _p("Microsoft.App", "jobs/{jobName}"),
+            "2025-02-02-preview",
         ),
         ArmType(
             "azure-native:storage:Queue",

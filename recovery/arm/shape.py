@@ -82,6 +82,13 @@ _DNS_NAMES = {
     "dsRecords": "DSRecords", "tlsaRecords": "TLSARecords",
     "naptrRecords": "NAPTRRecords", "soaRecord.minimumTtl": "minimumTTL",
 }  # fmt: skip
+_COMPONENT_NAMES = {
+    "applicationType": "Application_Type", "flowType": "Flow_Type", "requestSource": "Request_Source",
+    "hockeyAppId": "HockeyAppId", "samplingPercentage": "SamplingPercentage", "retentionInDays": "RetentionInDays",
+    "disableIpMasking": "DisableIpMasking", "immediatePurgeDataOn30Days": "ImmediatePurgeDataOn30Days",
+    "workspaceResourceId": "WorkspaceResourceId", "ingestionMode": "IngestionMode",
+    "disableLocalAuth": "DisableLocalAuth", "forceCustomerStorageForProfiler": "ForceCustomerStorageForProfiler",
+}  # fmt: skip
 _SKU_INSIDE = _Shape(inside=frozenset({"sku"}))
 _EVENT_SHAPE = _Shape(
     _EVENTS,
@@ -103,6 +110,7 @@ _SHAPES: dict[str, _Shape] = {
     "azure-native:keyvault:Vault": _Shape(nested=True),
     "azure-native:keyvault:Secret": _Shape(nested=True),
     "azure-native:operationalinsights:Workspace": _SKU_INSIDE,
+    "azure-native:applicationinsights:Component": _Shape(renames=_COMPONENT_NAMES),
     "azure-native:monitor:MetricAlert": _Shape(
         renames={"criteria.odataType": "odata.type", "actions.webHookProperties": "webHookProperties"}
     ),

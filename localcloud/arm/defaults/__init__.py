@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from localcloud.arm.defaults import compute, documentdb, gateway, network, other, storage, web
+from localcloud.arm.defaults import (
+    app,
+    compute,
+    documentdb,
+    gateway,
+    keyvault,
+    monitor,
+    network,
+    other,
+    private,
+    storage,
+    web,
+)
 from localcloud.arm.defaults.common import Context, fill_identity, start
 from localcloud.arm.ids import ArmPath
 
@@ -19,6 +31,10 @@ FILL: dict[str, Fill] = {
     **documentdb.FILL,
     **storage.FILL,
     **web.FILL,
+    **keyvault.FILL,
+    **private.FILL,
+    **monitor.FILL,
+    **app.FILL,
     **other.FILL,
 }
 

@@ -63,6 +63,12 @@ class Context:
     data: DataPlane | None
     allocate_address: Callable[[str], str]
     """Public IP address for a resource id; ArmError when the pool is empty."""
+    vault_uri: Callable[[str], str] = lambda name: f"https://{name}.vault.azure.net/"
+    """Data plane of a vault, by its name."""
+    certificate: Callable[[str], bool] = lambda secret_id: True
+    """Whether a vault holds the certificate behind this secret id now."""
+    published: Callable[[str], bool] = lambda image: "@sha256:" in image
+    """Whether a registry holds this container image."""
 
 
 def guid() -> str:

@@ -54,6 +54,7 @@ _REFERENCES = {  # collection -> properties that name an item of another collect
         "redirectConfiguration": "requestRoutingRules",
     },
     "backendHttpSettingsCollection": {"probe": "backendHttpSettings"},
+    "redirectConfigurations": {"targetListener": "redirectConfiguration"},
 }
 _SECRETS = ("data", "password")
 
@@ -86,7 +87,61 @@ def application_gateway(context: Context, path: ArmPath, given: Body, old: Body 
     for certificate in props["sslCertificates"]:
         for secret in _SECRETS:
             certificate["properties"].pop(secret, None)
+        _readable(context, path, body, certificate)
+    _firewall(context, path, props)
     _link(path, props)
+    return body
+
+
+def _readable(context: Context, path: ArmPath, body: Body, certificate: Body) -> None:
+    """The gateway reads a certificate by its own user-assigned identity, which must be able to."""
+    secret = str(certificate["properties"].get("keyVaultSecretId") or "")
+    if not secret:
+        return
+    if not (body.get("identity") or {}).get("userAssignedIdentities"):
+        raise bad_request(
+            f"The gateway {path.name} has no user-assigned identity to read {secret} with.",
+            "ApplicationGatewayKeyVaultSecretRequiresIdentity",
+        )
+    if not context.certificate(secret):
+        raise bad_request(
+            f"Problem occurred while accessing and validating Key Vault secrets associated with application gateway "
+            f"'{path.text}': {secret} was not found.",
+            "ApplicationGatewayKeyVaultSecretException",
+        )
+
+
+def _firewall(context: Context, path: ArmPath, props: Body) -> None:
+    policy = str((props.get("firewallPolicy") or {}).get("id") or "")
+    if policy and not str(props["sku"]["name"]).upper().startswith("WAF"):
+        raise bad_request(
+            f"Application Gateway {path.name} of sku {props['sku']['name']} cannot have a firewall policy.",
+            "ApplicationGatewayFirewallPolicyNotAllowedForSku",
+        )
+
+
+def firewall_policy(context: Context, path: ArmPath, given: Body, old: Body | None) -> Body:
+    """A web application firewall policy."""
+    body = start(path, given)
+    props, before = body["properties"], properties(old)
+    if not (props.get("managedRules") or {}).get("managedRuleSets"):
+        raise bad_request(
+            "The policy needs at least one managed rule set.", "WebApplicationFirewallPolicyInvalid"
+        )
+    defaults(props, {"customRules": [], "policySettings": {}})
+    defaults(
+        props["policySettings"],
+        {"state": "Enabled", "mode": "Detection", "requestBodyCheck": True, "requestBodyEnforcement": True,
+         "maxRequestBodySizeInKb": 128, "requestBodyInspectLimitInKB": 128, "fileUploadEnforcement": True,
+         "fileUploadLimitInMb": 100, "jsChallengeCookieExpirationInMins": 30},
+    )  # fmt: skip
+    for rules in props["managedRules"]["managedRuleSets"]:
+        rules.setdefault("ruleGroupOverrides", [])
+    defaults(props["managedRules"], {"exclusions": [], "exceptions": []})
+    if before.get("applicationGateways"):
+        props["applicationGateways"] = before["applicationGateways"]
+    props.update({"provisioningState": "Succeeded", "resourceState": "Enabled"})
+    body["etag"] = f'W/"{new_etag()}"'
     return body
 
 
@@ -129,4 +184,7 @@ def _nics(scale_set: Any) -> list[Any]:
     return profile.get("networkInterfaceConfigurations") or []
 
 
-FILL = {"microsoft.network/applicationgateways": application_gateway}
+FILL = {
+    "microsoft.network/applicationgateways": application_gateway,
+    "microsoft.network/applicationgatewaywebapplicationfirewallpolicies": firewall_policy,
+}

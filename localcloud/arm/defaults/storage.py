@@ -121,8 +121,57 @@ def blob_container(context: Context, path: ArmPath, given: Body, old: Body | Non
     return body
 
 
+def management_policy(context: Context, path: ArmPath, given: Body, old: Body | None) -> Body:
+    """The account's lifecycle rules; there is one policy, named default."""
+    if path.name.lower() != "default":
+        raise bad_request("The only management policy is named 'default'.", "InvalidResourceName")
+    body = start(path, given, located=False)
+    rules = ((body["properties"].get("policy") or {}).get("rules")) or []
+    if not rules:
+        raise bad_request("The management policy needs a rule.", "InvalidRequestPropertyValue")
+    for rule in rules:
+        rule.setdefault("enabled", True)
+        types = ((rule.get("definition") or {}).get("filters") or {}).get("blobTypes") or []
+        tiers = [
+            k
+            for k in (rule["definition"].get("actions") or {}).get("baseBlob") or {}
+            if k.startswith("tierTo")
+        ]
+        if "appendBlob" in types and tiers:
+            raise bad_request(
+                "Append blobs can only be deleted by a rule, not moved between tiers.",
+                "InvalidRequestPropertyValue",
+            )
+    body["properties"]["lastModifiedTime"] = now()
+    return body
+
+
+def immutability_policy(context: Context, path: ArmPath, given: Body, old: Body | None) -> Body:
+    """A container's time-based retention. Locked, it can only be made longer."""
+    if path.name.lower() != "default":
+        raise bad_request("The only immutability policy is named 'default'.", "InvalidResourceName")
+    body = start(path, given, located=False)
+    props, before = body["properties"], properties(old)
+    days = int(props.get("immutabilityPeriodSinceCreationInDays") or 0)
+    if not 1 <= days <= 146_000:
+        raise bad_request("The immutability period must be 1 to 146000 days.", "InvalidRequestPropertyValue")
+    if props.get("allowProtectedAppendWrites") and props.get("allowProtectedAppendWritesAll"):
+        raise bad_request(
+            "Only one kind of protected append writes can be allowed.", "InvalidRequestPropertyValue"
+        )
+    state = before.get("state", "Unlocked")
+    if state == "Locked" and days < int(before["immutabilityPeriodSinceCreationInDays"]):
+        raise ArmError(409, "ContainerImmutabilityPolicyFailure", "A locked policy cannot be made shorter.")
+    defaults(props, {"allowProtectedAppendWrites": False, "allowProtectedAppendWritesAll": False})
+    props["state"] = state
+    body["etag"] = f'"{new_etag()[:15]}"'
+    return body
+
+
 FILL = {
     "microsoft.storage/storageaccounts": account,
     "microsoft.storage/storageaccounts/blobservices": blob_service,
     "microsoft.storage/storageaccounts/blobservices/containers": blob_container,
+    "microsoft.storage/storageaccounts/managementpolicies": management_policy,
+    "microsoft.storage/storageaccounts/blobservices/containers/immutabilitypolicies": immutability_policy,
 }
