@@ -88,7 +88,7 @@ class LocalServer:
         self.primary = Primary(self.control)
         self.store = Store(LOCAL_SUBSCRIPTION)
         self.images = Images()
-        self.vaults = Vaults(self.bus, self.control)
+        self.vaults = Vaults(self.bus, self._may)
         self.context = Context(
             self.store, LOCAL_TENANT, None, self.edge.allocate, self.vaults.uri,
             lambda secret: self.vaults.secret(secret) is not None, self.images.published,
@@ -121,6 +121,13 @@ class LocalServer:
             file.touch(0o600)
             file.write_text(base64.b64encode(secrets.token_bytes(64)).decode())
         return file.read_text()
+
+    def _may(self, token: str, action: str, scope: str) -> int:
+        """Whether the owner of a token may do this on a data plane: 200, 401 or 403."""
+        who = self.door.identities.who(token)
+        if who is None:
+            return 401
+        return 200 if self.permits is None or self.permits.may_data(who, action, scope) else 403
 
     async def _authoritative(self, name: str, kind: str) -> Any:
         return self.names.answer(name, kind)

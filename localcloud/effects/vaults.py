@@ -13,6 +13,7 @@ import datetime
 import hashlib
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,10 +25,11 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from localcloud.bus import Bus, ResourceChanged
-from localcloud.control import Control
 
 Body = dict[str, Any]
 TYPE = "microsoft.keyvault/vaults"
+Allowed = Callable[[str, str, str], int]
+"""(token, data action, vault's ARM id) -> 200, 401 or 403."""
 _LONGEST = 1 << 20
 
 
@@ -67,8 +69,9 @@ class Vault:
 class Vaults:
     """All vaults. A vault's port is bound when ARM fills its body; a deleted vault keeps it (soft delete)."""
 
-    def __init__(self, bus: Bus, control: Control) -> None:
-        self._control = control
+    def __init__(self, bus: Bus, allowed: Allowed) -> None:
+        self._allowed = allowed
+        self._ids: dict[str, str] = {}
         self._by_name: dict[str, Vault] = {}
         self._starting: set[asyncio.Task[None]] = set()
         self._gone: set[str] = set()
@@ -78,6 +81,7 @@ class Vaults:
         if event.arm_type == TYPE:
             name = event.id.rpartition("/")[2].lower()
             (self._gone.add if event.new is None else self._gone.discard)(name)
+            self._ids[name] = event.id
 
     def uri(self, name: str) -> str:
         """The address of a vault's data plane, bound now."""
@@ -111,8 +115,13 @@ class Vaults:
         return None
 
     async def _serve(self, name: str, request: web.BaseRequest) -> web.StreamResponse:
-        token = request.headers.get("Authorization", "")
-        if token != f"Bearer {self._control.token}":
+        parts = [p for p in request.path.split("/") if p]
+        verb = {"create": "create/action", "import": "import/action"}.get(parts[-1] if parts else "", "read")
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        status = self._allowed(
+            token, f"Microsoft.KeyVault/vaults/certificates/{verb}", self._ids.get(name, "")
+        )
+        if status == 401:
             challenge = (
                 'Bearer authorization="https://login.windows.net/common", resource="https://vault.azure.net"'
             )
@@ -122,12 +131,18 @@ class Vaults:
                 "AKV10000: the request has no valid token.",
                 {"WWW-Authenticate": challenge},
             )
+        if status == 403:
+            return _error(
+                403,
+                "Forbidden",
+                "Caller is not authorized to perform action on resource.",
+                inner="ForbiddenByRbac",
+            )
         if "api-version" not in request.query:
             return _error(400, "BadParameter", "api-version must be specified")
         if name in self._gone:
             return _error(404, "VaultNotFound", "The vault is deleted.")
         vault = self._by_name[name]
-        parts = [p for p in request.path.split("/") if p]
         body = json.loads(await request.content.read(_LONGEST) or b"{}") if request.can_read_body else {}
         if parts[:1] == ["secrets"]:
             return _error(
@@ -274,5 +289,8 @@ def _pending(vault: Vault, found: Version) -> Body:
     }  # fmt: skip
 
 
-def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response({"error": {"code": code, "message": message}}, status=status, headers=headers)
+def _error(
+    status: int, code: str, message: str, headers: dict[str, str] | None = None, inner: str = ""
+) -> web.Response:
+    error: Body = {"code": code, "message": message, **({"innererror": {"code": inner}} if inner else {})}
+    return web.json_response({"error": error}, status=status, headers=headers)

@@ -24,6 +24,7 @@ VERSIONS = {
     "microsoft.eventgrid": "2025-02-15",
     "microsoft.managedidentity": "2023-01-31",
     "microsoft.authorization": "2022-04-01",
+    "microsoft.operationalinsights": "2023-09-01",
 }
 
 
