@@ -114,6 +114,7 @@ def test_endpoints_and_environment_are_what_the_tools_read(
         "203.0.113.13",
         "192.0.2.10",
         "192.0.2.11",
+        *(f"203.0.113.{n}:80" for n in (10, 11, 12, 13)),
     }
     script = f"set -a; . {cloud.env_file}; env"
     said = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True).stdout  # noqa: S603  our own script
