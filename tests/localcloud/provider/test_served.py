@@ -7,6 +7,7 @@ import pytest
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from clouds.azure.arm import ArmError
+from recovery.arm.mutability import FIXED, Fixed
 from tests.localcloud.provider.conftest import SUBSCRIPTION, Engine
 
 NSG = "azure-native:network:NetworkSecurityGroup"
@@ -192,6 +193,19 @@ def test_a_create_only_property_plans_a_replacement(
     found = engine.diff(token, old, {**old, key: value})
     assert key in list(found.replaces)
     assert found.deleteBeforeReplace
+
+
+@pytest.mark.parametrize("row", FIXED, ids=lambda row: f"{row.token.partition(':')[2]}.{row.path}")
+def test_every_property_that_azure_fixes_at_creation_plans_a_replacement(engine: Engine, row: Fixed) -> None:
+    def inputs(value: str) -> dict[str, object]:
+        nested: object = value
+        for part in reversed(row.path.split(".")):
+            nested = {part: nested}
+        return {"name": "x", **nested}  # type: ignore[dict-item]
+
+    found = engine.diff(row.token, inputs("old"), inputs("new"))
+    assert list(found.replaces) == [row.path.partition(".")[0]]
+    assert found.detailedDiff[row.path].kind == pb.PropertyDiff.UPDATE_REPLACE
 
 
 def test_a_dial_never_plans_a_replacement(engine: Engine) -> None:
