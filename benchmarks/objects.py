@@ -96,13 +96,17 @@ def _memory(keys: int) -> float:
 
 async def _ours(s3_url: str, bucket: str, blob_url: str, key: str, count: int) -> float:
     from azure.storage.blob import ContainerClient, generate_container_sas
+    from botocore.credentials import ReadOnlyCredentials
 
     container = ContainerClient(blob_url, "bench", credential=_credential(key))
     container.create_container()
     sas = generate_container_sas(
         "benchaccount", "bench", account_key=key, permission="racwdl", expiry="2099-01-01T00:00:00Z"
     )
-    source, target = S3Store(_s3(s3_url), bucket), BlobStore(container, lambda: sas)
+    source, target = (
+        S3Store(_s3(s3_url), bucket, credentials=lambda: ReadOnlyCredentials(USER, PASSWORD, None)),
+        BlobStore(container, lambda: sas),
+    )
     began = time.perf_counter()
     done = await move(source, target, UPLOADS, fence=lambda: None)
     taken = time.perf_counter() - began

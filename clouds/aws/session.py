@@ -14,14 +14,9 @@ def client(service: str, region: str, aws_url: str | None = None) -> Any:  # bot
 
     With AWS gone every call would otherwise hang for its 60 s default: the 3 a.m. run must learn it quickly (ACT-2).
     """
-    import boto3
     from botocore.config import Config
 
-    local = (
-        {"endpoint_url": aws_url, "aws_access_key_id": "local", "aws_secret_access_key": "local-only"}
-        if aws_url
-        else {}
-    )
+    local = {"endpoint_url": aws_url} if aws_url else {}
     config = Config(
         signature_version="s3v4" if service == "s3" else None,
         connect_timeout=3,
@@ -31,4 +26,18 @@ def client(service: str, region: str, aws_url: str | None = None) -> Any:  # bot
         s3={"addressing_style": "path"} if aws_url else {},
         tcp_keepalive=True,
     )
-    return boto3.client(service, region_name=region, config=config, **local)
+    return _session(aws_url).client(service, region_name=region, config=config, **local)
+
+
+def credentials(aws_url: str | None = None) -> Any:
+    """What the clients sign with at this moment; a session's are renewed before they end."""
+    return _session(aws_url).get_credentials().get_frozen_credentials()
+
+
+@cache
+def _session(aws_url: str | None) -> Any:
+    import boto3
+
+    if aws_url:
+        return boto3.Session(aws_access_key_id="local", aws_secret_access_key="local-only")  # noqa: S106 - throw-away
+    return boto3.Session()

@@ -7,33 +7,57 @@ https://learn.microsoft.com/rest/api/storageservices/put-blob
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 import aiohttp
+from yarl import URL
 
-from clouds.objects.http import blocks, failure, session
-from clouds.objects.model import BLOCK, ChangedError, Guard, ObjectError, Source, check
+from clouds.objects.http import Pieces, failure, finish, session
+from clouds.objects.model import (
+    BLOCK,
+    STREAM,
+    ChangedError,
+    Guard,
+    ObjectError,
+    Offer,
+    Source,
+    blocked,
+    check,
+    hashed,
+    whole,
+)
 from recovery.sync.evidence import Fingerprint, hex_of_base64
 from recovery.sync.headers import SOURCE_ETAG, SOURCE_MD5, SOURCE_WRITTEN, Headers, from_azure, to_azure
 from recovery.sync.march import Entry
 
 API = "2024-11-04"
+PULL_WHOLE = 5000 * 1024 * 1024
+"""Put Blob From URL takes at most this (https://learn.microsoft.com/rest/api/storageservices/put-blob-from-url)."""
+PULL_BLOCK = 256 * 1024 * 1024
+"""Bytes of one Put Block From URL: 50,000 of them hold 12 TB."""
 _META = "x-ms-meta-"
 
 
 class BlobStore:
-    """A container. client: the SDK's ContainerClient (for listings); sas: gives a fresh SAS query when asked."""
+    """A container. client: the SDK's ContainerClient (for listings); sas: gives a fresh SAS query when asked;
+    open_session: makes the pool. requests: made so far."""
 
-    def __init__(self, client: Any, sas: Callable[[], str], *, connections: int = 32) -> None:
+    def __init__(
+        self, client: Any, sas: Callable[[], str], *, connections: int = 32,
+        open_session: Callable[[int], aiohttp.ClientSession] = session,
+    ) -> None:  # fmt: skip
         self.name = f"blob:{client.account_name}/{client.container_name}"
         self._client, self._sas = client, sas
         self._url = client.url.partition("?")[0].rstrip("/")
-        self._connections = connections
+        self._connections, self._open_session = connections, open_session
+        self.requests = 0
         self._session: aiohttp.ClientSession | None = None
 
     def listing(self, prefix: str = "") -> Iterator[Entry]:
@@ -44,8 +68,10 @@ class BlobStore:
             name_starts_with=prefix or None, include=["metadata"], results_per_page=5000
         )
         try:
-            for item in pages:
-                yield _entry(item)
+            for page in pages.by_page():
+                self.requests += 1
+                for item in page:
+                    yield _entry(item)
         except AzureError as exc:
             raise ObjectError("", f"{self.name} cannot be listed: {exc.message}", retry=True) from exc
 
@@ -53,71 +79,126 @@ class BlobStore:
         """Get Blob Properties."""
         response = await self._request("HEAD", key, headers={})
         if response.status == 404:
-            response.release()
+            await finish(response)
             return None
         if response.status != 200:
             raise await failure(key, "Get Blob Properties", response)
-        response.release()
+        await finish(response)
         return _looked(key, response)
 
     async def open(self, key: str, etag: str) -> Source:
         """GET with If-Match: a blob that changed since it was listed is not read."""
         response = await self._request("GET", key, headers={"If-Match": f'"{etag}"'} if etag else {})
         if response.status in (404, 412):
-            response.release()
+            await finish(response)
             raise ChangedError(key, "the source changed after it was listed")
         if response.status != 200:
             raise await failure(key, "Get Blob", response)
         return _source(key, response)
 
     async def write(self, source: Source, guard: Guard) -> str:
-        """Put Blob with Content-MD5 up to one block; above, blocks with an MD5 each and one guarded commit."""
-        first = await anext(source.body, b"")
-        whole = hashlib.md5(first, usedforsecurity=False)
+        """Put Blob with Content-MD5 (checked by the service) up to STREAM where the MD5 is announced, up to one block where
+        it is not; above, blocks with an MD5 each and one guarded commit."""
+        announced = source.checksums.get("md5", "")
         if source.size <= BLOCK:
-            check(source, whole.hexdigest())
-            headers = {
-                "x-ms-blob-type": "BlockBlob", "Content-MD5": _b64(whole.digest()),
-                **_blob_headers(source, whole.digest()), **_condition(guard),
-            }  # fmt: skip
-            await self._put(source.key, {}, first, headers)
-            return whole.hexdigest()
+            data = await whole(source.body)
+            md5 = hashlib.md5(data, usedforsecurity=False)
+            check(source, md5.hexdigest())
+            await self._whole(source, data, md5.digest(), guard)
+            return md5.hexdigest()
+        if announced and source.size <= STREAM:
+            await self._whole(source, source.body, bytes.fromhex(announced), guard)
+            return announced
         ids: list[str] = []
-        data = first
-        while data:
-            ids.append(_b64(f"{len(ids):08d}".encode()))
-            part = _b64(hashlib.md5(data, usedforsecurity=False).digest())
-            await self._put(source.key, {"comp": "block", "blockid": ids[-1]}, data, {"Content-MD5": part})
-            data = await anext(source.body, b"")
-            whole.update(data)
-        check(source, whole.hexdigest())
+        all_of_it = hashlib.md5(usedforsecurity=False)
+        async for data in blocked(source.body):
+            part = _b64(await asyncio.to_thread(hashed, data, all_of_it))
+            ids.append(_block_id(len(ids)))
+            await self._put(source.key, _block(ids[-1]), data, {"Content-MD5": part})
+        check(source, all_of_it.hexdigest())
+        await self._commit(source, ids, all_of_it.digest(), guard)
+        return all_of_it.hexdigest()
+
+    async def _whole(
+        self, source: Source, body: bytes | AsyncIterator[bytes], md5: bytes, guard: Guard
+    ) -> None:
+        headers = {
+            "x-ms-blob-type": "BlockBlob", "Content-MD5": _b64(md5), "Content-Length": str(source.size),
+            **_blob_headers(source, md5), **_condition(guard),
+        }  # fmt: skip
+        await self._put(source.key, {}, body, headers)
+
+    async def _commit(self, source: Source, ids: list[str], md5: bytes | None, guard: Guard) -> None:
         listed = "".join(f"<Latest>{escape(i)}</Latest>" for i in ids)
         body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'.encode()
-        await self._put(
-            source.key,
-            {"comp": "blocklist"},
-            body,
-            {**_blob_headers(source, whole.digest()), **_condition(guard)},
-        )
-        return whole.hexdigest()
+        headers = {**_blob_headers(source, md5), **_condition(guard)}
+        await self._put(source.key, {"comp": "blocklist"}, body, headers)
 
-    async def pull(self, key: str, url: str, source: Source, guard: Guard) -> None:
-        """Put Blob From URL: the service fetches the bytes itself (at most 5,000 MiB); none pass through here."""
-        headers = {
-            "x-ms-blob-type": "BlockBlob", "x-ms-copy-source": url, "Content-Length": "0",
-            "x-ms-copy-source-blob-properties": "false", **_blob_headers(source, None), **_condition(guard),
-        }  # fmt: skip
-        await self._put(key, {}, b"", headers)
+    # -- pulled by the service: no byte of the object passes through here -----------------------------------------
+
+    async def pulls(self, url: str) -> bool:
+        """Can this service fetch from that source itself? url: signed for a key that the source does not have.
+
+        A service that can asks the source, and says what the source answered: 404 (or 403, where the signer may not
+        list). One that cannot says so, or (an emulator) stores an empty blob, which is removed again.
+        """
+        key = f".dr-pull-probe-{uuid.uuid4().hex[:12]}"
+        headers = {"x-ms-blob-type": "BlockBlob", "x-ms-copy-source": url, "Content-Length": "0"}
+        response = await self._request("PUT", key, headers={**headers, "If-None-Match": "*"})
+        code = response.headers.get("x-ms-error-code", "")
+        await finish(response)
+        if response.status == 201:
+            await self.delete(key, response.headers.get("ETag", "").strip('"'))
+        return response.status in (403, 404) and code == "CannotVerifyCopySource"
+
+    async def pull(
+        self, offer: Offer, guard: Guard, *, most: int = PULL_WHOLE, block: int = PULL_BLOCK
+    ) -> None:
+        """Put Blob From URL up to `most` bytes; above, Put Block From URL and one guarded commit.
+
+        Proven by the MD5 that the source announces, checked by the service as the bytes arrive; where it announces none,
+        by the source's ETag, which must be the same after the last byte as before the first.
+        """
+        source = offer.source
+        md5 = source.checksums.get("md5", "")
+        if source.size <= most:
+            expected = {"x-ms-source-content-md5": _b64(bytes.fromhex(md5))} if md5 else {}
+            headers = {
+                "x-ms-blob-type": "BlockBlob", "x-ms-copy-source": offer.url(), "Content-Length": "0",
+                "x-ms-copy-source-blob-properties": "false", **expected,
+                **_blob_headers(source, bytes.fromhex(md5) if md5 else None), **_condition(guard),
+            }  # fmt: skip
+            got = await self._put(source.key, {}, b"", headers)
+            arrived = hex_of_base64(got.get("Content-MD5", ""))
+            if md5 and arrived and arrived != md5:
+                raise ObjectError(
+                    source.key, f"the service pulled md5 {arrived}, the source says {md5}", retry=True
+                )
+            if not md5:
+                await _unchanged(offer)
+            return
+        ids: list[str] = []
+        for start in range(0, source.size, block):
+            end = min(start + block, source.size) - 1
+            ids.append(_block_id(len(ids)))
+            headers = {
+                "x-ms-copy-source": offer.url(),
+                "x-ms-source-range": f"bytes={start}-{end}",
+                "Content-Length": "0",
+            }
+            await self._put(source.key, _block(ids[-1]), b"", headers)
+        await _unchanged(offer)  # before the commit: blocks of two versions never become a blob
+        await self._commit(source, ids, bytes.fromhex(md5) if md5 else None, guard)
 
     async def delete(self, key: str, etag: str) -> None:
         """Delete Blob with If-Match on the listed version."""
         response = await self._request("DELETE", key, headers={"If-Match": f'"{etag}"'})
         if response.status == 412:
-            response.release()
+            await finish(response)
             raise ChangedError(key, "the target changed after it was listed")
         if response.status not in (202, 404):
             raise await failure(key, "Delete Blob", response)
-        response.release()
+        await finish(response)
 
     async def close(self) -> None:
         """Close the pool."""
@@ -125,39 +206,56 @@ class BlobStore:
             await self._session.close()
             self._session = None
 
-    async def _put(self, key: str, query: dict[str, str], body: bytes, headers: dict[str, str]) -> None:
+    async def _put(
+        self, key: str, query: dict[str, str], body: bytes | AsyncIterator[bytes], headers: dict[str, str]
+    ) -> Mapping[str, str]:
         response = await self._request("PUT", key, query=query, body=body, headers=headers)
         if response.status in (409, 412):
             code = response.headers.get("x-ms-error-code", "")
-            response.release()
+            await finish(response)
             if code in ("BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet", ""):
                 raise ChangedError(key, "the target changed after it was listed")
             raise ObjectError(key, f"Put Blob: {response.status} {code}", retry=False, status=response.status)
         if response.status != 201:
             raise await failure(key, "Put Blob", response)
-        response.release()
+        await finish(response)
+        return response.headers
 
     async def _request(
-        self,
-        method: str,
-        key: str,
-        *,
-        query: dict[str, str] | None = None,
-        body: bytes = b"",
-        headers: dict[str, str],
-    ) -> aiohttp.ClientResponse:
-        from yarl import URL
-
+        self, method: str, key: str, *, headers: dict[str, str], query: dict[str, str] | None = None,
+        body: bytes | AsyncIterator[bytes] = b"",
+    ) -> aiohttp.ClientResponse:  # fmt: skip
         if self._session is None:
-            self._session = session(self._connections)
+            self._session = self._open_session(self._connections)
         extra = "".join(f"{k}={quote(v, safe='')}&" for k, v in (query or {}).items())
         url = URL(f"{self._url}/{quote(key, safe='/')}?{extra}{self._sas()}", encoded=True)
+        self.requests += 1
         try:
             return await self._session.request(
                 method, url, data=body, headers={"x-ms-version": API, **headers}
             )
+        except ObjectError:
+            raise  # the body's own reason: what it is read from broke off
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            reason: BaseException | None = exc
+            while reason is not None and not isinstance(reason, ObjectError):
+                reason = reason.__cause__  # aiohttp wraps what the body raised
+            if isinstance(reason, ObjectError):
+                raise ObjectError(key, reason.reason, retry=reason.retry, status=reason.status) from exc
             raise ObjectError(key, f"{method}: {type(exc).__name__}", retry=True) from exc
+
+
+async def _unchanged(offer: Offer) -> None:
+    if await offer.again() != offer.source.etag:
+        raise ChangedError(offer.source.key, "the source changed while it was pulled")
+
+
+def _block_id(number: int) -> str:
+    return _b64(f"{number:08d}".encode())
+
+
+def _block(id: str) -> dict[str, str]:
+    return {"comp": "block", "blockid": id}
 
 
 def _entry(item: Any) -> Entry:  # the SDK's BlobProperties has no static types
@@ -215,7 +313,7 @@ def _source(key: str, response: aiohttp.ClientResponse) -> Source:
     md5 = hex_of_base64(got.get("Content-MD5", ""))
     return Source(
         key, size, got.get("ETag", "").strip('"'), written, headers,
-        blocks(response, key, size), {"md5": md5} if md5 else {},
+        Pieces(response, key, size), {"md5": md5} if md5 else {},
     )  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,7 +11,11 @@ from recovery.sync.headers import Headers
 from recovery.sync.march import Entry
 
 BLOCK = 8 * 1024 * 1024
-"""Bytes read, hashed and sent at a time; an object up to this size travels in one request."""
+"""Bytes held at a time where they must be hashed before they are sent; an object up to this size travels in one request."""
+
+STREAM = 64 * 1024 * 1024
+"""An object up to this size, whose MD5 the source announces, travels in one request without being held: the server checks
+the MD5 of what arrives. Larger ones go in blocks, so that a broken connection costs a block and not the whole."""
 
 
 class ObjectError(Exception):
@@ -30,7 +35,8 @@ class ChangedError(ObjectError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An open object: what stands beside the bytes, and the bytes. written: epoch seconds of the source's write."""
+    """An open object: what stands beside the bytes, and the bytes in pieces as they come. written: epoch seconds of the
+    source's write."""
 
     key: str
     size: int
@@ -55,6 +61,48 @@ def check(source: Source, md5: str) -> None:
         raise ObjectError(
             source.key, f"the bytes read have md5 {md5}, the source says {announced}", retry=True
         )
+
+
+async def blocked(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces of a body as blocks of BLOCK bytes, the last one shorter; nothing for an empty body."""
+    held = bytearray()
+    async for piece in body:
+        held += piece
+        while len(held) >= BLOCK:
+            yield bytes(held[:BLOCK])
+            del held[:BLOCK]
+    if held:
+        yield bytes(held)
+
+
+async def whole(body: AsyncIterator[bytes]) -> bytes:
+    """All of a small body."""
+    pieces = [piece async for piece in body]
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a source offers another service to pull. url: signs a fresh URL for each request; again: the ETag now, to
+    see that the source did not change while it was read. source: as of `Store.open`, but without its bytes."""
+
+    source: Source
+    url: Callable[[], str]
+    again: Callable[[], Awaitable[str]]
+
+
+def hashed(data: bytes, running: Hash) -> bytes:
+    """Take a block into the running hash; returns its own MD5 (16 bytes). Meant for a thread: hashing frees the lock."""
+    running.update(data)
+    return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+class Hash(Protocol):
+    """A hashlib object."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in bytes."""
+        ...
 
 
 class Store(Protocol):

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from clouds.objects.carriers import Carry, pulled, streamed
 from clouds.objects.model import ChangedError, Guard, ObjectError, Store
 from recovery.sync.evidence import Proof, compare
 from recovery.sync.march import Entry, Line, Sign, Tally, march
@@ -28,6 +29,7 @@ PAUSE = 0.2
 @dataclass
 class Progress:
     """What a progress bar and a run record show. bytes: of objects copied; seconds: of the whole run.
+    pulled: of those copied, how many the target fetched itself.
 
     overtaken: the target holds a later write. vanished: deleted in the source after it was listed (a later change,
     for the next run). proven: the listings could not say that it is equal, a closer look could.
@@ -38,6 +40,7 @@ class Progress:
     tally: Tally = field(default_factory=Tally)
     copied: int = 0
     copied_bytes: int = 0
+    pulled: int = 0
     deleted: int = 0
     overtaken: int = 0
     vanished: int = 0
@@ -77,17 +80,18 @@ class _Run:
     policy: Policy
     progress: Progress
     keep: Keep | None
+    carry: Carry
 
 
 async def move(
     source: Store, target: Store, policy: Policy, *,
     fence: Fence, keep: Keep | None = None, max_delete: int = MAX_DELETE_PERCENT, dry_run: bool = False, workers: int = WORKERS,
-    only: Callable[[], tuple[Iterable[Entry], Iterable[Entry]]] | None = None,
+    only: Callable[[], tuple[Iterable[Entry], Iterable[Entry]]] | None = None, carry: Carry = streamed,
     on_change: Callable[[Progress], None] = lambda _p: None, clock: Callable[[], float] = time.monotonic,
 ) -> Progress:  # fmt: skip
     """One run from source to target. `only` gives other listings than the whole (a change-driven run).
 
-    `keep` is shown each object that is about to be overwritten.
+    `keep` is shown each object that is about to be overwritten. `carry`: how bytes travel (clouds.objects.carriers).
 
     Raises Stopped by the fence; every other trouble is counted in the Progress, and a run with any is not complete.
     """
@@ -95,7 +99,7 @@ async def move(
     deletions = Deletions(max_delete)
     left, right = only() if only else (source.listing(), target.listing())
     verdicts = acts(march(left, right), policy, progress.tally, deletions)
-    run = _Run(source, target, policy, progress, keep)
+    run = _Run(source, target, policy, progress, keep, carry)
     try:
         async for batch in _batches(verdicts):
             if not dry_run:
@@ -188,13 +192,13 @@ async def _copy(line: Line, run: _Run) -> None:
             closer = False
         assert now is not None  # noqa: S101 - as above
         try:
-            opened = await source.open(key, now.print.etag)
-            await target.write(opened, Guard(there.print.etag if there else None))
+            size = await run.carry(source, target, now, Guard(there.print.etag if there else None))
         except ChangedError as exc:
             closer = True
             raise ObjectError(key, exc.reason, retry=True, status=412) from exc
         progress.copied += 1
-        progress.copied_bytes += opened.size
+        progress.copied_bytes += size
+        progress.pulled += run.carry is pulled
 
     await _tried(progress, key, once)
 

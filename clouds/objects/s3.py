@@ -10,13 +10,26 @@ import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
-from clouds.objects.http import blocks, failure, session
-from clouds.objects.model import BLOCK, ChangedError, Guard, ObjectError, Source, check
+from clouds.aws.presign import Presigner
+from clouds.objects.http import Pieces, failure, finish, session
+from clouds.objects.model import (
+    BLOCK,
+    ChangedError,
+    Guard,
+    ObjectError,
+    Offer,
+    Source,
+    blocked,
+    check,
+    hashed,
+    whole,
+)
 from recovery.sync.evidence import Fingerprint, hex_of_base64
 from recovery.sync.headers import SOURCE_ETAG, SOURCE_MD5, SOURCE_WRITTEN, Headers, azure_value
 from recovery.sync.march import Entry
@@ -39,14 +52,20 @@ _AGAIN = frozenset(
 
 
 class S3Store:
-    """A bucket. client: boto3's S3 client; connections: requests at once."""
+    """A bucket. client: boto3's S3 client; connections: requests at once; credentials: what the client signs with now
+    (None: each URL is signed by the client, which takes longer); open_session: makes the pool. requests: made so far."""
 
-    def __init__(self, client: Any, bucket: str, *, connections: int = 32) -> None:
+    def __init__(
+        self, client: Any, bucket: str, *, connections: int = 32, credentials: Callable[[], Any] | None = None,
+        open_session: Callable[[int], aiohttp.ClientSession] = session,
+    ) -> None:  # fmt: skip
         self.name = f"s3://{bucket}"
         self._client, self._bucket = client, bucket
         self.bucket = bucket
+        self.requests = 0
         self._session: aiohttp.ClientSession | None = None
-        self._connections = connections
+        self._connections, self._open_session = connections, open_session
+        self._presigner = Presigner(client, bucket, credentials) if credentials else None
 
     def listing(self, prefix: str = "") -> Iterator[Entry]:
         """All objects. A listing's ETag may or may not be an MD5: it is passed on as what it is."""
@@ -55,6 +74,7 @@ class S3Store:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
         try:
             for page in pages:
+                self.requests += 1
                 for item in page.get("Contents", []):
                     print_ = Fingerprint(item["Size"], item["ETag"].strip('"'))
                     yield Entry(item["Key"], print_, item["LastModified"].timestamp())
@@ -63,16 +83,9 @@ class S3Store:
 
     async def look(self, key: str) -> Entry | None:
         """HeadObject: the notes of our copies, and whether the ETag is an MD5."""
-        try:
-            response = await self._http().head(self.presign(key, "head_object"))
-        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            raise ObjectError(key, f"S3 HEAD: {type(exc).__name__}", retry=True) from exc
-        if response.status == 404:
-            response.release()
+        response = await self._headed(key)
+        if response is None:
             return None
-        if response.status != 200:
-            raise await failure(key, "S3 HEAD", response)
-        response.release()
         seen = _source(key, response)
         raw = {k.lower(): v for k, v in response.headers.items()}
         md5 = raw.get(_PREFIX + SOURCE_MD5) or seen.checksums.get("md5", "")
@@ -84,33 +97,64 @@ class S3Store:
         )
         return Entry(key, print_, seen.written)
 
-    def presign(self, key: str, method: str = "get_object", **params: Any) -> str:
+    async def _headed(self, key: str) -> aiohttp.ClientResponse | None:
+        """HeadObject's answer, None when there is no such object."""
+        self.requests += 1
+        try:
+            response = await self._http().head(URL(self.presign(key, "HEAD"), encoded=True))
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            raise ObjectError(key, f"S3 HEAD: {type(exc).__name__}", retry=True) from exc
+        if response.status == 404:
+            await finish(response)
+            return None
+        if response.status != 200:
+            raise await failure(key, "S3 HEAD", response)
+        await finish(response)
+        return response
+
+    def presign(self, key: str, method: str = "GET") -> str:
         """A URL that is good for this one request, for 15 minutes at most."""
+        if self._presigner is not None:
+            return self._presigner.url(key, method, URL_SECONDS)
         url: str = self._client.generate_presigned_url(
-            method, Params={"Bucket": self._bucket, "Key": key, **params}, ExpiresIn=URL_SECONDS
+            {"GET": "get_object", "HEAD": "head_object"}[method],
+            Params={"Bucket": self._bucket, "Key": key},
+            ExpiresIn=URL_SECONDS,
         )
         return url
 
     async def open(self, key: str, etag: str) -> Source:
         """GET with If-Match: a source that changed since it was listed is not read."""
         wanted = {"If-Match": f'"{etag}"'} if etag else {}
+        self.requests += 1
         try:
-            response = await self._http().get(self.presign(key), headers=wanted)
+            response = await self._http().get(URL(self.presign(key), encoded=True), headers=wanted)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise ObjectError(key, f"S3 GET: {exc!r}", retry=True) from exc
         if response.status in (404, 412):
-            response.release()
+            await finish(response)
             raise ChangedError(key, "the source changed after it was listed")
         if response.status != 200:
             raise await failure(key, "S3 GET", response)
         return _source(key, response)
 
+    async def offer(self, key: str, etag: str) -> Offer:
+        """What another service needs to pull exactly the version listed. Raises ChangedError when it is no longer that."""
+        response = await self._headed(key)
+        if response is None or (etag and response.headers.get("ETag", "").strip('"') != etag):
+            raise ChangedError(key, "the source changed after it was listed")
+
+        async def again() -> str:
+            now = await self._headed(key)
+            return "" if now is None else now.headers.get("ETag", "").strip('"')
+
+        return Offer(_source(key, response), lambda: self.presign(key), again)
+
     async def write(self, source: Source, guard: Guard) -> str:
         """PutObject with Content-MD5 up to one block; a multipart upload above, completed under the same guard."""
-        first = await anext(source.body, b"")
         if source.size <= BLOCK:
-            return await self._put(source, first, guard)
-        return await self._multipart(source, first, guard)
+            return await self._put(source, await whole(source.body), guard)
+        return await self._multipart(source, guard)
 
     async def delete(self, key: str, etag: str) -> None:
         """DeleteObject with If-Match on the listed version."""
@@ -131,7 +175,7 @@ class S3Store:
 
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = session(self._connections)
+            self._session = self._open_session(self._connections)
         return self._session
 
     async def _put(self, source: Source, data: bytes, guard: Guard) -> str:
@@ -148,26 +192,24 @@ class S3Store:
         )
         return md5.hexdigest()
 
-    async def _multipart(self, source: Source, first: bytes, guard: Guard) -> str:
-        whole = hashlib.md5(usedforsecurity=False)
+    async def _multipart(self, source: Source, guard: Guard) -> str:
+        all_of_it = hashlib.md5(usedforsecurity=False)
         place = {"Bucket": self._bucket, "Key": source.key}
         params = _params(source)
         if "md5" in source.checksums:  # checked before the upload is completed
             params["Metadata"][SOURCE_MD5] = source.checksums["md5"]
         begun = await self._call(source.key, self._client.create_multipart_upload, **place, **params)
-        upload, parts = begun["UploadId"], []
+        upload = begun["UploadId"]
+        parts: list[dict[str, Any]] = []
         try:
-            data, number = first, 1
-            while data:
-                whole.update(data)
-                md5 = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+            async for data in blocked(source.body):
+                part = await asyncio.to_thread(hashed, data, all_of_it)
                 done = await self._call(
-                    source.key, self._client.upload_part, **place,
-                    UploadId=upload, PartNumber=number, Body=data, ContentMD5=md5,
+                    source.key, self._client.upload_part, **place, UploadId=upload, PartNumber=len(parts) + 1,
+                    Body=data, ContentMD5=base64.b64encode(part).decode(),
                 )  # fmt: skip
-                parts.append({"ETag": done["ETag"], "PartNumber": number})
-                data, number = await anext(source.body, b""), number + 1
-            check(source, whole.hexdigest())
+                parts.append({"ETag": done["ETag"], "PartNumber": len(parts) + 1})
+            check(source, all_of_it.hexdigest())
             await self._call(
                 source.key, self._client.complete_multipart_upload, **place,
                 UploadId=upload, MultipartUpload={"Parts": parts}, **_condition(guard),
@@ -177,11 +219,12 @@ class S3Store:
                 asyncio.to_thread(self._client.abort_multipart_upload, **place, UploadId=upload)
             )
             raise
-        return whole.hexdigest()
+        return all_of_it.hexdigest()
 
     async def _call(self, key: str, method: Any, **arguments: Any) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError
 
+        self.requests += 1
         try:
             return await asyncio.to_thread(method, **arguments)
         except ClientError as exc:
@@ -225,7 +268,7 @@ def _source(key: str, response: aiohttp.ClientResponse) -> Source:
         _MD5.fullmatch(etag) and not keyed and not kms
     ):  # the response says what the listing does not (see evidence.py)
         known["md5"] = etag
-    return Source(key, size, etag, written, headers, blocks(response, key, size), known)
+    return Source(key, size, etag, written, headers, Pieces(response, key, size), known)
 
 
 def _params(source: Source) -> dict[str, Any]:

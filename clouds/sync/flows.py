@@ -22,10 +22,11 @@ def run(
     dry_run: bool,
     on_items: Callable[[int, str], None],
     on_objects: Callable[[Any], None],
+    way: str = "auto",
 ) -> Outcome:
     """Carry `flow` (metadata, site or uploads) one way. Raises Stopped by the fence, Failed, Unobserved.
 
-    max_delete: percent, for objects. on_items, on_objects: progress of documents, of objects.
+    max_delete: percent, for objects. way: how objects travel (clouds.objects.carriers.Way). on_items, on_objects: progress of documents, of objects.
     """
     if flow == "metadata":
         from clouds.sync import metadata
@@ -33,11 +34,12 @@ def run(
         return metadata.run(
             world, reverse=reverse, fence=fence, cutover=cutover, dry_run=dry_run, on_change=on_items
         )
+    from clouds.objects.carriers import Way
     from clouds.sync import objects
 
     return asyncio.run(
         objects.run(world, flow, reverse=reverse, fence=fence, cutover=cutover, max_delete=max_delete,
-                    dry_run=dry_run, on_change=on_objects)
+                    dry_run=dry_run, on_change=on_objects, way=Way(way))
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from clouds.objects.blob import BlobStore
+from clouds.objects.carriers import Way, choose, streamed
 from clouds.objects.model import ObjectError, Store
 from clouds.objects.mover import Keep, Progress, move
 from clouds.objects.s3 import S3Store
@@ -45,9 +46,10 @@ async def stores(world: SyncWorld, flow: str) -> AsyncIterator[tuple[S3Store, Bl
 
 async def run(
     world: SyncWorld, flow: str, *, reverse: bool, fence: Callable[[], None], cutover: float | None,
-    max_delete: int, dry_run: bool, on_change: Callable[[Progress], None], newest: int = NEWEST,
+    max_delete: int, dry_run: bool, on_change: Callable[[Progress], None], newest: int = NEWEST, way: Way = Way.AUTO,
 ) -> Outcome:  # fmt: skip
-    """Carry one flow and prove it. Raises Stopped by the fence; all other trouble is in the Outcome."""
+    """Carry one flow and prove it. way: how bytes travel. Raises Stopped by the fence, Failed where the way asked for does
+    not exist; all other trouble is in the Outcome."""
     began, clock = datetime.now(UTC), time.monotonic()
     async with stores(world, flow) as (bucket, container):
         source: Store = container if reverse else bucket
@@ -55,6 +57,7 @@ async def run(
         progress = await move(
             source, target, policy_of(flow, reverse, cutover), fence=fence, max_delete=max_delete, dry_run=dry_run,
             on_change=on_change, keep=_aside(world, bucket, began, cutover) if reverse else None,
+            carry=streamed if dry_run else await choose(source, target, way),
         )  # fmt: skip
         outcome = of_progress(flow, reverse, progress, began)
         outcome.dry_run = dry_run
@@ -83,6 +86,7 @@ def of_progress(flow: str, reverse: bool, progress: Progress, began: datetime) -
         counts={
             "same": tally.signs[Sign.SAME], "changed": tally.signs[Sign.CHANGED], "added": tally.signs[Sign.ADDED],
             "extra": tally.signs[Sign.EXTRA], "copied": progress.copied, "copiedBytes": progress.copied_bytes,
+            "pulled": progress.pulled,
             "deleted": progress.deleted, "overtaken": progress.overtaken, "vanished": progress.vanished,
             "provenByLooking": progress.proven, "errors": progress.error_count,
             "sourceKeys": tally.source_keys, "sourceBytes": tally.source_bytes,

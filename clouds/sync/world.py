@@ -124,4 +124,8 @@ class SyncWorld:
 
     def bucket(self, name: str) -> S3Store:
         """A bucket as a Store."""
-        return S3Store(self.aws("s3"), name)
+        from functools import partial
+
+        from clouds.aws.session import credentials
+
+        return S3Store(self.aws("s3"), name, credentials=partial(credentials, self.endpoints.aws_url))

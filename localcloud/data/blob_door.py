@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
+from xml.sax.saxutils import escape
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientResponse, ClientSession, web
 
-from localcloud.data import proxy
+from localcloud.data import proxy, pulling
 
 _ERROR = (
     '<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
@@ -67,17 +68,12 @@ def change_of(request: web.BaseRequest) -> str | None:
         if comp == "blocklist":
             return "PutBlockList"
         if comp is None:
-            return "CopyBlob" if "x-ms-copy-source" in headers else "PutBlob"
+            if "x-ms-copy-source" in headers and "x-ms-blob-type" not in headers:
+                return "CopyBlob"
+            return "PutBlob"
     if request.method == "DELETE" and comp is None and "snapshot" not in query:
         return "DeleteBlob"
     return None
-
-
-def not_modelled(request: web.BaseRequest) -> bool:
-    """True for Put Blob From URL and Put Block From URL, which Azurite 3.37 does not have."""
-    if request.method != "PUT" or "x-ms-copy-source" not in request.headers:
-        return False
-    return request.query.get("comp") == "block" or "x-ms-blob-type" in request.headers
 
 
 class BlobDoor:
@@ -96,6 +92,8 @@ class BlobDoor:
         self._exists = exists
         self._changed = changed
         self._configured = configured
+        self.pulled_bytes = 0
+        """Bytes that were fetched from sources on callers' behalf."""
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -108,25 +106,22 @@ class BlobDoor:
                 content_type="application/xml",
                 headers={"x-ms-error-code": "ResourceNotFound"},
             )
-        if not_modelled(request):
-            # Azurite would take it for a Put Blob or Put Block without a body, and store nothing as if it were all.
-            return web.Response(
-                status=501,
-                text=_ERROR.format(
-                    code="NotImplemented", message="no copying from a URL into a blob or block"
-                ),
-                content_type="application/xml",
-                headers={"x-ms-error-code": "NotImplemented"},
-            )
         api = change_of(request)
-        response, answer = await proxy.forward(self._client, request, self._azurite)
+        try:
+            response, answer = await self._forward(request)
+        except pulling.PullError as refused:
+            return _refusal(refused)
         if answer.status >= 300:
             return response
         if request.method == "PUT" and request.query.get("comp") == "properties" and not container:
             await self._configured(account)
         if api:
             headers = request.headers
-            whole = api == "PutBlob" and headers.get("x-ms-blob-type") == "BlockBlob"
+            whole = (
+                api == "PutBlob"
+                and headers.get("x-ms-blob-type") == "BlockBlob"
+                and "x-ms-copy-source" not in headers
+            )
             change = BlobChange(
                 account, container, quoted, api, answer.headers.get("ETag", ""),
                 headers.get("x-ms-blob-content-type") or headers.get("Content-Type") or "application/octet-stream",
@@ -137,3 +132,28 @@ class BlobDoor:
             # The caller has its answer already; an event that cannot be sent is no reason to break the connection.
             await asyncio.shield(self._changed(change))
         return response
+
+    async def _forward(self, request: web.BaseRequest) -> tuple[web.StreamResponse, ClientResponse]:
+        if not pulling.asked(request):
+            return await proxy.forward(self._client, request, self._azurite)
+        source = await pulling.fetch(self._client, request)
+        self.pulled_bytes += source.content_length or 0
+        return await proxy.send(
+            self._client,
+            request,
+            self._azurite,
+            pulling.headers_of(request, source),
+            pulling.body(source),
+        )
+
+
+def _refusal(refused: pulling.PullError) -> web.Response:
+    headers = {"x-ms-error-code": refused.code}
+    if refused.source:
+        headers["x-ms-copy-source-status-code"] = str(refused.source)
+    return web.Response(
+        status=refused.status,
+        text=_ERROR.format(code=refused.code, message=escape(str(refused))),
+        content_type="application/xml",
+        headers=headers,
+    )

@@ -63,10 +63,21 @@ async def forward(
     """
     headers = request_headers(request)
     headers.update(extra or {})
-    url = URL(base + request.raw_path, encoded=True)
     data = _body(request) if request.can_read_body else None
     if data is None and request.method in ("PUT", "POST", "PATCH"):
         headers.setdefault("Content-Length", "0")
+    return await send(client, request, base, headers, data)
+
+
+async def send(
+    client: ClientSession,
+    request: web.BaseRequest,
+    base: str,
+    headers: CIMultiDict[str],
+    data: AsyncIterator[bytes] | None,
+) -> tuple[web.StreamResponse, ClientResponse]:
+    """The same with headers and a body of one's own."""
+    url = URL(base + request.raw_path, encoded=True)
     try:
         answer = await client.request(request.method, url, headers=headers, data=data, allow_redirects=False)
     except (ClientError, OSError) as error:

@@ -9,7 +9,13 @@ import httpx
 import pytest
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError
-from azure.storage.blob import BlobServiceClient, StaticWebsite
+from azure.storage.blob import (
+    BlobBlock,
+    BlobClient,
+    BlobServiceClient,
+    StaticWebsite,
+    generate_container_sas,
+)
 
 from .conftest import STORAGE_KEY, World, eventually
 
@@ -97,18 +103,33 @@ def test_the_site_is_served_once_static_website_is_switched_on(
 
 
 @pytest.mark.parametrize("what", ["blob", "block"])
-def test_a_copy_from_a_url_is_refused_and_not_stored_as_nothing(
+def test_a_copy_from_a_url_really_brings_the_bytes_and_says_what_the_source_said(
     world: World, service: BlobServiceClient, what: str
 ) -> None:
-    """Azurite has no Put Blob/Block From URL: an empty blob that looks like a success would be a silent loss."""
+    """Azurite has no Put Blob/Block From URL and would store nothing as if it were all: the door fetches the bytes."""
     world.put(f"{STORAGE}/blobServices/default/containers/bytes")
-    blob = service.get_blob_client("bytes", "from-url")
-    source = service.get_blob_client("bytes", "any").url
-    ask = {
-        "blob": lambda: blob.upload_blob_from_url(source, retry_total=0),
-        "block": lambda: blob.stage_block_from_url("MQ==", source, retry_total=0),
-    }
+    sas = generate_container_sas(
+        ACCOUNT, "bytes", account_key=STORAGE_KEY, permission="racwdl", expiry="2099-01-01T00:00:00Z"
+    )
+    source = service.get_blob_client("bytes", "any")
+    data = uuid.uuid4().bytes * 30_000
+    source.upload_blob(data, overwrite=True)
+    blob = BlobClient(
+        world.plane.blob_endpoint(ACCOUNT), "bytes", f"from-url-{what}", credential=sas, retry_total=0
+    )
+
+    def ask(url: str) -> None:
+        if what == "blob":
+            blob.upload_blob_from_url(url)
+        else:
+            blob.stage_block_from_url("MQ==", url, source_offset=0, source_length=len(data))
+            blob.commit_block_list([BlobBlock("MQ==")])
+
+    ask(f"{source.url}?{sas}")
+    assert blob.download_blob().readall() == data
     with pytest.raises(HttpResponseError) as refused:
-        ask[what]()
-    assert refused.value.status_code == 501
-    assert not blob.exists()
+        ask(f"{source.url}-absent?{sas}")
+    assert (refused.value.status_code, refused.value.error_code) == (404, "CannotVerifyCopySource")
+    with pytest.raises(HttpResponseError, match="loopback alone"):
+        ask("https://192.0.2.1/x")
+    assert blob.download_blob().readall() == data
