@@ -120,3 +120,50 @@ def ask_all(
         return []
     with ThreadPoolExecutor(min(32, len(pairs)), thread_name_prefix="dns") as pool:
         return list(pool.map(lambda pair: ask(pair[0], rdtype, pair[1], timeout), pairs))
+
+
+def delegation(
+    zone: str, parent: Resolver | None, resolvers: Sequence[Resolver], timeout: float = 3.0
+) -> DnsAnswer:
+    """Who the parent zone delegates `zone` to: the NS names of its referral. Never raises.
+
+    parent: a server of the parent zone; None: found through the resolvers (NS of the parent, then their address).
+    Asked without recursion, so that no cache and no child zone speaks for the parent (RFC 1034, 4.2.1).
+    """
+    import dns.exception
+    import dns.flags
+    import dns.message
+    import dns.query
+    import dns.rcode
+    import dns.rdatatype
+
+    if parent is None:
+        above = zone.partition(".")[2]
+        for resolver in resolvers:
+            for server in ask(above, "NS", resolver, timeout).values:
+                found = ask(server, "A", resolver, timeout)
+                if found.known and found.values:
+                    parent = Resolver(f"parent {server}", found.values[0])
+                    break
+            if parent is not None:
+                break
+    if parent is None:
+        return DnsAnswer("parent", zone, "NS", reason="no resolver knows the parent zone's servers")
+    query = dns.message.make_query(zone, dns.rdatatype.NS)
+    query.flags &= ~dns.flags.RD
+    try:
+        reply, _ = dns.query.udp_with_fallback(
+            query, parent.address, timeout=timeout, port=parent.port, ignore_errors=True
+        )
+    except (dns.exception.DNSException, OSError, EOFError) as error:
+        return DnsAnswer(parent.name, zone, "NS", reason=f"{type(error).__name__}: {error}")
+    if reply.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        return DnsAnswer(parent.name, zone, "NS", reason=dns.rcode.to_text(reply.rcode()))
+    values = sorted(
+        str(item).rstrip(".").lower()
+        for section in (reply.authority, reply.answer)
+        for rrset in section
+        if rrset.rdtype == dns.rdatatype.NS and rrset.name == query.question[0].name
+        for item in rrset
+    )
+    return DnsAnswer(parent.name, zone, "NS", tuple(dict.fromkeys(values)))

@@ -40,6 +40,8 @@ class Endpoints:
     storage_key / cosmos_key: the emulators' keys (None against Azure: identities only).
     aws_url: one endpoint for all AWS services (None: AWS's own).
     graph_url: Microsoft Graph (None: its public address).
+    tls: public address -> "host:port" that answers TLS for it (empty against Azure). ca_file: the roots that clients
+    of this cloud trust (None: the machine's own). parent: a server of the zone's parent zone (None: found by asking).
     """
 
     name: str = "azure"
@@ -56,10 +58,21 @@ class Endpoints:
     cosmos_key: str | None = None
     aws_url: str | None = None
     graph_url: str | None = None
+    tls: Mapping[str, str] = field(default_factory=dict)
+    ca_file: str | None = None
+    parent: Resolver | None = None
 
     def dial(self, address: str, port: int) -> tuple[str, int]:
         """Where to connect for a public address: itself, or the local server that stands for it."""
-        target = self.edge.get(address)
+        return self._dial(self.edge, address, port)
+
+    def dial_tls(self, address: str) -> tuple[str, int]:
+        """The same for a TLS handshake on port 443."""
+        return self._dial(self.tls, address, 443)
+
+    @staticmethod
+    def _dial(doors: Mapping[str, str], address: str, port: int) -> tuple[str, int]:
+        target = doors.get(address)
         if target is None:
             return address, port
         host, _, local_port = target.rpartition(":")
@@ -82,5 +95,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Endpoints:
             "dr local up    (or: unset DR_ENDPOINTS)",
         ) from exc
     resolvers = tuple(Resolver(**r) for r in raw.pop("resolvers", []))
-    authority = raw.pop("authority", None)
-    return Endpoints(resolvers=resolvers, authority=Resolver(**authority) if authority else None, **raw)
+    authority, parent = (
+        Resolver(**r) if (r := raw.pop(name, None)) else None for name in ("authority", "parent")
+    )
+    return Endpoints(resolvers=resolvers, authority=authority, parent=parent, **raw)

@@ -26,7 +26,8 @@ Route = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Fault:
     """Something that goes wrong on demand.
 
-    door: "arm", "edge", "primary", "blob", "cosmos", "functions"... ("" = any). method: HTTP verb ("" = any). path: regular
+    door: "arm", "edge", "primary", "blob", "web", "cosmos", "scm", "dns" ("" = any; for dns, method is the server
+    and path is "KIND NAME"). method: HTTP verb ("" = any). path: regular
     expression searched in path and query, case ignored. times: how often (None = until removed).
     status/code/message/retry_after/body: the answer given. latency: real seconds before the answer (without
     `status` the request then goes on normally). timeout: real seconds of silence, then the connection is cut.
@@ -65,6 +66,8 @@ class Fault:
 
     def answer(self) -> web.Response:
         """The answer in ARM's error shape, or the body given."""
+        if isinstance(self.body, str):  # something that is no JSON
+            return web.Response(text=self.body, status=self.status or 200, headers=self.headers())
         body = self.body if self.body is not None else {"error": {"code": self.code, "message": self.message}}
         return web.json_response(body, status=self.status or 500, headers=self.headers())
 
@@ -85,6 +88,7 @@ class Control:
     clock: Clock = field(default_factory=Clock)
     faults: list[Fault] = field(default_factory=list)
     read_latency: float = 0.0
+    data_latency: float = 0.0
     write_latency: float = 0.0
     log: deque[dict[str, Json]] = field(default_factory=lambda: deque(maxlen=50_000))
     routes: dict[tuple[str, str], Route] = field(default_factory=dict)
@@ -107,6 +111,21 @@ class Control:
         if seconds:
             await asyncio.sleep(seconds)
 
+    async def data_door(self, door: str, request: web.BaseRequest, serve: Any) -> web.StreamResponse:
+        """Serve a request at a door of the data plane: its own latency, and faults. Not recorded: there are too many."""
+        if self.data_latency:
+            await asyncio.sleep(self.data_latency)
+        fault = self.fault(door, request.method, request.path_qs)
+        try:
+            response: web.StreamResponse = await (
+                self._with(fault, request, serve) if fault else serve(request)
+            )
+        except Cut:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=502)  # never arrives: the connection is cut
+        return response
+
     async def guard(self, door: str, request: web.Request, serve: Route) -> web.StreamResponse:
         """Serve a request at a door: latency, faults, then `serve`; recorded. Cut connections end in Cut."""
         started = time.monotonic()
@@ -126,7 +145,7 @@ class Control:
                 door, request.method, request.path_qs, status, time.monotonic() - started, request.host
             )
 
-    async def _with(self, fault: Fault, request: web.Request, serve: Route) -> web.StreamResponse:
+    async def _with(self, fault: Fault, request: Any, serve: Any) -> web.StreamResponse:
         if fault.operation:
             request["operation_fault"] = fault.operation
         if fault.after:
@@ -138,7 +157,8 @@ class Control:
             raise Cut
         if fault.drop:
             raise Cut
-        return fault.answer() if fault.status else await serve(request)
+        response: web.StreamResponse = fault.answer() if fault.status else await serve(request)
+        return response
 
     def record(
         self, door: str, method: str, path: str, status: int, seconds: float, host: str = "", **more: Json
@@ -189,7 +209,10 @@ class Control:
         given: Mapping[str, float] = await request.json()
         self.read_latency = float(given.get("reads", self.read_latency))
         self.write_latency = float(given.get("writes", self.write_latency))
-        return web.json_response({"reads": self.read_latency, "writes": self.write_latency})
+        self.data_latency = float(given.get("data", self.data_latency))
+        return web.json_response(
+            {"reads": self.read_latency, "writes": self.write_latency, "data": self.data_latency}
+        )
 
     async def _requests(self, request: web.Request) -> web.StreamResponse:
         if request.method == "DELETE":

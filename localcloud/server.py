@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import base64
 import contextlib
+import functools
 import importlib
 import importlib.util
 import json
@@ -38,14 +39,17 @@ from localcloud.bus import Bus, ResourceChanged
 from localcloud.control import Control
 from localcloud.dns.names import Names
 from localcloud.dns.resolver import CachingResolver
+from localcloud.dns.server import Answering
 from localcloud.dns.server import Server as DnsServer
 from localcloud.durations import Clock
 from localcloud.effects.edge import Edge
 from localcloud.effects.gateways import Gateways
 from localcloud.effects.images import Images
+from localcloud.effects.offers import Offers
 from localcloud.effects.reports import handlers
 from localcloud.effects.roles import Roles
 from localcloud.effects.scale_sets import ScaleSets
+from localcloud.effects.tls import Issuer, TlsEdge
 from localcloud.effects.vaults import Vaults
 from localcloud.graph import Graph
 from localcloud.primary import Primary
@@ -83,9 +87,12 @@ class LocalServer:
         self.scale_sets = ScaleSets(self.bus, self.clock, state / "logs")
         self.gateways = Gateways(self.bus, self.clock, self.scale_sets)
         self.edge = Edge(self.control, self.gateways)
+        self.issuer = Issuer(state)
+        self.tls = TlsEdge(self.control, self.gateways, self.edge, lambda secret: self.vaults.secret(secret))
         self.roles = Roles(self.bus, self.clock)
         self.names = Names(self.bus, self.clock)
         self.primary = Primary(self.control)
+        self.offers = Offers(self.scale_sets)
         self.store = Store(LOCAL_SUBSCRIPTION)
         self.images = Images()
         self.vaults = Vaults(self.bus, self._may)
@@ -95,8 +102,9 @@ class LocalServer:
         )  # fmt: skip
         self.service = Service(self.store, self.bus, self.context, self.clock, settle=self.scale_sets.settle)
         self.door = Door(
-            self.service, self.control, {**SPECIAL, **handlers(self.scale_sets, self.gateways, self.clock)}
-        )
+            self.service, self.control,
+            {**SPECIAL, **handlers(self.scale_sets, self.gateways, self.clock), **self.offers.handlers()},
+        )  # fmt: skip
         self.permits = Permits(self.store, self.roles) if enforce_roles else None
         self.door.permits = self.permits
         self.sessions = Sessions(self)
@@ -105,7 +113,8 @@ class LocalServer:
         self.graph = Graph(self.door.who, lambda: self.permits is not None)
         self.bus.lookup, self.bus.bodies = self.store.lookup, self.store.bodies
         self.bus.subscribe(self._release)
-        self.authority = DnsServer(self._authoritative)
+        self.authority = DnsServer(self._faulty("authority", self._authoritative))
+        self.parent = DnsServer(self._faulty("parent", self.names.delegated))
         self.resolvers: list[CachingResolver] = []
         self.data: DataPlane | None = None
         self.aws = None if bare else Aws(state, _source())
@@ -132,14 +141,29 @@ class LocalServer:
     async def _authoritative(self, name: str, kind: str) -> Any:
         return self.names.answer(name, kind)
 
+    def _faulty(self, who: str, answering: Answering) -> Answering:
+        """A name server that has the faults that were asked for: silence, SERVFAIL, or another answer."""
+
+        async def answer(name: str, kind: str) -> Any:
+            fault = self.control.fault("dns", who, f"{kind} {name}")
+            if fault is None:
+                return await answering(name, kind)
+            await asyncio.sleep(fault.timeout or fault.latency)
+            return self.names.instead(name, kind, fault.body)
+
+        return answer
+
     async def _release(self, event: ResourceChanged) -> None:
         if event.new is None and event.arm_type == "microsoft.network/publicipaddresses":
             self.edge.release(event.id.lower())
 
     async def start(self) -> None:
         """Bring everything up; the files that say so are written last."""
-        await asyncio.gather(self.edge.start(), self.primary.start(), self.authority.start())
-        self.resolvers = [CachingResolver(name, self.authority.port, self.clock) for name in RESOLVERS]
+        await asyncio.gather(self._edges(), self.primary.start(), self.authority.start(), self.parent.start())
+        self.resolvers = [
+            CachingResolver(name, self.authority.port, self.clock, functools.partial(self._faulty, name))
+            for name in RESOLVERS
+        ]
         await asyncio.gather(*(r.server.start() for r in self.resolvers), self._listen())
         self._controls()
         self.write("endpoints.json", json.dumps(self.endpoints(), indent=1))
@@ -154,6 +178,10 @@ class LocalServer:
         self.write("env", self.environment())
         ready = {"pid": os.getpid(), "url": self.url, "token": self.control.token, "ready": time.time()}
         self.write("server.json", json.dumps(ready))
+
+    async def _edges(self) -> None:
+        await self.edge.start()
+        await self.tls.start()
 
     async def _listen(self) -> None:
         app = web.Application(client_max_size=8 << 20)
@@ -181,8 +209,9 @@ class LocalServer:
     async def _start_data(self) -> None:
         module = importlib.import_module("localcloud.data")
         self.data = await module.start(
-            self.bus, self.state / "data", self.keys["storage"], self.keys["cosmos"], self.clock.scale
-        )
+            self.bus, self.state / "data", self.keys["storage"], self.keys["cosmos"], self.clock.scale,
+            guard=self.control.data_door,
+        )  # fmt: skip
         self.context.data = self.data
 
     async def _start_provider(self) -> None:
@@ -216,6 +245,9 @@ class LocalServer:
                 {"name": r.name, "address": "127.0.0.1", "port": r.server.port} for r in self.resolvers
             ],
             "authority": {"name": "authority", "address": "127.0.0.1", "port": self.authority.port},
+            "tls": {address: f"127.0.0.1:{port}" for address, port in self.tls.ports.items()},
+            "ca_file": str(self.issuer.roots),
+            "parent": {"name": "parent", "address": "127.0.0.1", "port": self.parent.port},
             "control_url": f"{self.url}/_local",
             "storage_key": self.keys["storage"],
             "cosmos_key": self.keys["cosmos"],
@@ -270,6 +302,14 @@ class LocalServer:
                 self.names.world |= {k.rstrip(".").lower(): list(v) for k, v in given.items()}
             return web.json_response(self.names.world)
 
+        async def delegations(request: web.Request) -> web.StreamResponse:
+            """zone -> name servers that the parent names; null: the zone's own again."""
+            for zone, servers in (await request.json()).items():
+                self.names.delegations.pop(zone.rstrip(".").lower(), None)
+                if servers is not None:
+                    self.names.delegations[zone.rstrip(".").lower()] = list(servers)
+            return web.json_response(self.names.delegations)
+
         async def roles(_request: web.Request) -> web.StreamResponse:
             return web.json_response(self.roles.shown())
 
@@ -283,9 +323,11 @@ class LocalServer:
         self.sessions.add_controls()
         for method, name, handler in (
             ("GET", "instances", instances), ("PUT", "instances", instances), ("GET", "world", world),
-            ("PUT", "world", world), ("GET", "roles", roles), ("GET", "resolvers", resolvers),
-            ("DELETE", "resolvers", resolvers), ("GET", "images", self.images.control),
-            ("PUT", "images", self.images.control),
+            ("PUT", "world", world), ("PUT", "delegations", delegations), ("GET", "roles", roles),
+            ("GET", "resolvers", resolvers), ("DELETE", "resolvers", resolvers),
+            ("GET", "images", self.images.control), ("PUT", "images", self.images.control),
+            ("GET", "offers", self.offers.control), ("PUT", "offers", self.offers.control),
+            ("POST", "certificate", self.issuer.control),
         ):  # fmt: skip
             self.control.route(method, name, handler)
         shown: dict[str, Callable[[], Any]] = {
@@ -317,7 +359,9 @@ class LocalServer:
             await self.data.stop()
         if self.runner is not None:
             await self.runner.cleanup()
-        await asyncio.gather(self.edge.stop(), self.primary.stop(), self.authority.stop())
+        await asyncio.gather(
+            self.tls.stop(), self.edge.stop(), self.primary.stop(), self.authority.stop(), self.parent.stop()
+        )
         await asyncio.gather(*(r.server.stop() for r in self.resolvers))
 
 

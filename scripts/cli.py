@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "abort": ("scripts.abort", "stop a run and undo what it did"),
     "skip": ("scripts.skip", "leave out a step that may be left out, with the reason"),
     "runbook": ("scripts.runbook", "show a runbook for people, with its critical path and manual commands"),
+    "ready": ("scripts.ready", "is the standby ready: every check by really doing it, with its fix"),
     "precheck": ("scripts.precheck", "could we fail over (or back) now, and how long would it take"),
     "announce": ("scripts.announce", "write a message to people; --preview shows it"),
     "report": ("scripts.report", "the post-incident or post-rollback report of a run"),

@@ -15,10 +15,13 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 def tables() -> dict[str, str]:
     """Heading -> the table below it, as Markdown."""
     verbs = "".join(f"| `dr {verb}` | {text} |\n" for verb, (_, text) in VERBS.items())
+    from recovery.readiness import registry
+
     codes = "".join(f"| {int(code)} | {text} |\n" for code, text in MEANING.items())
     return {
         "Commands": f"| command | what it does |\n|---|---|\n{verbs}",
         "Exit codes": f"| code | meaning |\n|---|---|\n{codes}",
+        "What readiness asks": registry.table(),
     }
 
 

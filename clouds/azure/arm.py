@@ -127,7 +127,12 @@ class Arm:
             if url in seen:
                 raise ArmError(200, _GARBAGE, f"the pages of {path} go in a circle")
             seen.add(url)
-            page = self._body(self._send("GET", url))
+            response = self._send("GET", url)
+            if response.content.lstrip().startswith(
+                b"["
+            ):  # images' versions come as a plain array, in one piece
+                return items + [item for item in _array(response) if isinstance(item, dict)]
+            page = self._body(response)
             value = page.get("value")
             if not isinstance(value, list):
                 raise ArmError(200, _GARBAGE, f"the list {path} has no `value`")
@@ -315,6 +320,14 @@ def _auth(endpoints: Endpoints) -> Any:
     from azure.identity import DefaultAzureCredential
 
     return ARMChallengeAuthenticationPolicy(DefaultAzureCredential(), f"{endpoints.arm_url}/.default")
+
+
+def _array(response: HttpResponse) -> list[Json]:
+    try:
+        found: list[Json] = response.json()
+    except ValueError as exc:
+        raise ArmError(response.status_code, _GARBAGE, "the answer is not JSON") from exc
+    return found
 
 
 def _path(url: str) -> str:

@@ -21,14 +21,15 @@ from clouds.sync import metadata
 from clouds.sync.cosmos import Container
 from clouds.sync.world import UPLOADS, SyncWorld
 
-SPARED = (".dr-",)
+SPARED = (".dr-", "dr-probe/")
 """Prefixes of blobs that are no images: the tool's own probes."""
 
 
 @dataclass
 class Reconciled:
-    """complete, sent: how many uploads. missing: those without whole documents, with the reason."""
+    """complete, sent: how many uploads. missing: those without whole documents, with the reason. total: all there are."""
 
+    total: int = 0
     complete: int = 0
     sent: int = 0
     missing: list[str] = field(default_factory=list)
@@ -47,14 +48,19 @@ def decoded(documents: Iterable[Mapping[str, Any]]) -> bytes | str:
         return "a chunk is not Base64"
 
 
-async def run(world: SyncWorld, *, dry_run: bool, fence: Callable[[], None]) -> Reconciled:
-    """Look at every upload, and send those that need it. Raises DrError."""
+async def run(
+    world: SyncWorld, *, dry_run: bool, fence: Callable[[], None], newest: int | None = None
+) -> Reconciled:
+    """Look at every upload (or the newest so many), and send those that need it. Raises DrError."""
     client = container_client(world.body("storage-uploads"), UPLOADS, world.endpoints)
     done, into = Reconciled(), metadata.container(world)
     try:
-        for blob in await asyncio.to_thread(list, client.list_blobs()):
-            if blob.name.startswith(SPARED) or not blob.size:
-                continue
+        every = await asyncio.to_thread(list, client.list_blobs())
+        images = [blob for blob in every if not blob.name.startswith(SPARED) and blob.size]
+        done.total = len(images)
+        if newest is not None:
+            images = sorted(images, key=lambda blob: blob.last_modified, reverse=True)[:newest]
+        for blob in images:
             why = await _why(into, client, blob)
             if not why:
                 done.complete += 1

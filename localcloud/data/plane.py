@@ -68,7 +68,11 @@ class DataPlane:
     The endpoint methods may be called before the resource's event is published: they open the door they name.
     """
 
-    def __init__(self, state: Path, storage_key: str, cosmos_key: str, scale: float, node: NodeParts) -> None:
+    def __init__(
+        self, state: Path, storage_key: str, cosmos_key: str, scale: float, node: NodeParts,
+        guard: proxy.Guard = proxy.unguarded,
+    ) -> None:  # fmt: skip
+        self._guard = guard
         self._state = state
         self._keys = (storage_key, cosmos_key)
         self._scale = scale
@@ -102,7 +106,10 @@ class DataPlane:
         name = account.lower()
         if name not in self._sites:
             door = SiteDoor(self.storage, name)
-            self._sites[name] = (f"http://{self._open(door.handle)}/", door)
+            self._sites[name] = (
+                f"http://{self._open(proxy.guarded('web', self._guard, door.handle))}/",
+                door,
+            )
         return self._sites[name][0]
 
     def cosmos_endpoint(self, account: str) -> str:
@@ -148,7 +155,7 @@ class DataPlane:
             async def handle(request: web.BaseRequest) -> web.StreamResponse:
                 return await self._cosmos[name][1].handle(request)
 
-            sock_name = self._open(handle)
+            sock_name = self._open(proxy.guarded("cosmos", self._guard, handle))
             endpoint = f"http://{sock_name}/"
             door = CosmosDoor(
                 self._client, server.url, self._keys[1], endpoint,
@@ -163,7 +170,8 @@ class DataPlane:
             folder = self._state / "functions" / name
             secrets = {"STORAGE_KEY": self._keys[0], "COSMOS_KEY": self._keys[1]}
             app = FunctionApp(site, folder, secrets, Clock(self._scale).seconds("function package deploy"))
-            self._apps[name] = (self._open(ScmDoor(app, folder).handle), app)
+            door = proxy.guarded("scm", self._guard, ScmDoor(app, folder).handle)
+            self._apps[name] = (self._open(door), app)
         return self._apps[name]
 
     async def _call(self, site: str, function: str, event: Mapping[str, Json]) -> None:
@@ -193,7 +201,9 @@ class DataPlane:
             self._client, f"http://127.0.0.1:{self._ports[0]}",
             lambda account: self.topology.storage_account(account) is not None, self._changed, self._configured,
         )  # fmt: skip
-        self._runners.append(await proxy.serve(door.handle, self._blob_socket))
+        self._runners.append(
+            await proxy.serve(proxy.guarded("blob", self._guard, door.handle), self._blob_socket)
+        )
 
     async def stop(self) -> None:
         """Close the doors and end every child process."""
@@ -294,16 +304,17 @@ class DataPlane:
 
 
 async def start(
-    bus: Bus, state: Path, storage_key: str, cosmos_key: str, scale: float, node: Path | None = None
-) -> DataPlane:
+    bus: Bus, state: Path, storage_key: str, cosmos_key: str, scale: float, node: Path | None = None,
+    guard: proxy.Guard = proxy.unguarded,
+) -> DataPlane:  # fmt: skip
     """Start Azurite, the Cosmos server and the doors; returns when all of them answer.
 
     state: folder for data, packages and logs. storage_key, cosmos_key: Base64 account keys that every account
     shares. scale: simulated seconds per real second. node: folder with our launch scripts and `node_modules`
-    (default: installed by `localcloud.data.node_parts.ensure()`).
+    (default: installed by `localcloud.data.node_parts.ensure()`). guard: stands before every door.
     """
     found = NodeParts(node_program(), node) if node else await asyncio.to_thread(ensure)
-    plane = DataPlane(state, storage_key, cosmos_key, scale, found)
+    plane = DataPlane(state, storage_key, cosmos_key, scale, found, guard)
     try:
         await plane.start()
     except BaseException:

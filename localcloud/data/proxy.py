@@ -18,6 +18,24 @@ from multidict import CIMultiDict
 from yarl import URL
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Guard = Callable[[str, web.BaseRequest, Handler], Awaitable[web.StreamResponse]]
+"""(door, request, what serves it): where faults that were asked for happen."""
+
+
+async def unguarded(_door: str, request: web.BaseRequest, serve: Handler) -> web.StreamResponse:
+    """No faults: the request is served."""
+    return await serve(request)
+
+
+def guarded(door: str, guard: Guard, handler: Handler) -> Handler:
+    """`handler` behind the guard."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        return await guard(door, request, handler)
+
+    return handle
+
+
 CHUNK = 256 * 1024
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}

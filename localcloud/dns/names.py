@@ -11,6 +11,7 @@ from dnslib import AAAA, CNAME, MX, NS, PTR, QTYPE, RCODE, RD, RR, SOA, TXT, A  
 
 from localcloud.bus import Body, Bus, ResourceChanged
 from localcloud.durations import Clock
+from recovery.model import Json
 
 ADDRESS_TTL = 10  # what cloudapp.azure.com names have (assumed)
 WORLD_TTL = 60
@@ -68,6 +69,8 @@ class Names:
         self._zones: set[str] = set()
         self._late: set[asyncio.TimerHandle] = set()
         self.world: dict[str, list[str]] = {k: list(v) for k, v in WORLD.items()}
+        self.delegations: dict[str, list[str]] = {}
+        """zone -> name servers, where the registrar does not delegate to the zone's own (the default here)."""
         bus.subscribe(self._changed)
 
     async def _changed(self, event: ResourceChanged) -> None:
@@ -136,6 +139,28 @@ class Names:
             exists = any(n == current or n.endswith("." + current) for n, _ in self._sets)
             answer.rcode = RCODE.NOERROR if exists else RCODE.NXDOMAIN
         return answer
+
+    async def delegated(self, name: str, kind: str) -> Answer:
+        """What the parent zone's server says: a referral to the zone's name servers, never an answer of its own."""
+        name = name.rstrip(".").lower()
+        zone = self.zone_of(name)
+        servers = self.delegations.get(zone or name)
+        if servers is None and zone is not None:
+            servers = [str(r.rdata.label).rstrip(".") for r in self._rrs(zone, "NS")]
+        if not servers:
+            return Answer(rcode=RCODE.NXDOMAIN, authority=[self._soa(name)])
+        referral = [RR(zone or name, QTYPE.NS, ttl=86400, rdata=NS(server)) for server in servers]
+        return Answer(authority=referral, authoritative=False)
+
+    def instead(self, name: str, kind: str, values: Json) -> Answer:
+        """A wrong answer that was asked for: these values (addresses, or name servers), else a server's failure."""
+        if not isinstance(values, list):
+            return Answer(rcode=RCODE.SERVFAIL, authoritative=False)
+        if kind == "NS":
+            return Answer(
+                authority=[RR(name, QTYPE.NS, ttl=60, rdata=NS(v)) for v in values], authoritative=False
+            )
+        return Answer(records=[RR(name, QTYPE.A, ttl=60, rdata=A(v)) for v in values])
 
     def _outside(self, name: str, kind: str) -> Answer:
         """Names of public IP addresses, and the world's."""

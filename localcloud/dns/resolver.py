@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dnslib import QTYPE, RCODE, RR  # type: ignore[import-untyped]  # dnslib ships no types
 
 from localcloud.dns.names import Answer
-from localcloud.dns.server import Server, ask
+from localcloud.dns.server import Answering, Server, ask
 from localcloud.durations import Clock
 
 _CHAIN = 8
@@ -27,11 +28,18 @@ class _Kept:
 class CachingResolver:
     """One public resolver. Negative answers are kept for min(SOA TTL, SOA minimum) (RFC 2308)."""
 
-    def __init__(self, name: str, authority_port: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        authority_port: int,
+        clock: Clock,
+        wrap: Callable[[Answering], Answering] = lambda answering: answering,
+    ) -> None:
+        """wrap: what stands between the cache and who asks (faults that were asked for)."""
         self.name = name
         self._authority, self._clock = authority_port, clock
         self._kept: dict[tuple[str, str], _Kept] = {}
-        self.server = Server(self.answer, recursion=True)
+        self.server = Server(wrap(self.answer), recursion=True)
 
     def flush(self) -> None:
         """Forget everything."""

@@ -145,41 +145,12 @@ def handlers(scale_sets: ScaleSets, gateways: Gateways, clock: Clock) -> dict[tu
             "errorCode": "Success",
         }
 
-    async def usages(door: Door, call: Call) -> web.Response:
-        used = sum(2 for _, i in scale_sets.everything() if i.state != "stopping")
-        rows = (
-            ("cores", "Total Regional vCPUs", used, 20),
-            ("standardDSv5Family", "Standard DSv5 Family vCPUs", used, 20),
-        )
-        return door.page(call, [
-            {"unit": "Count", "currentValue": n, "limit": limit, "name": {"value": v, "localizedValue": text}}
-            for v, text, n, limit in rows
-        ])  # fmt: skip
-
-    async def skus(door: Door, call: Call) -> web.Response:
-        names = ("Standard_B2s", "Standard_D2s_v5", "Standard_D4s_v5", "Standard_D2as_v5")
-        return door.page(
-            call,
-            [
-                {
-                    "resourceType": "virtualMachines",
-                    "name": n,
-                    "tier": "Standard",
-                    "locations": ["westeurope", "brazilsouth", "eastus"],
-                    "restrictions": [],
-                }
-                for n in names
-            ],
-        )
-
     machine = "microsoft.compute/virtualmachinescalesets/virtualmachines"
     return {
         ("GET", machine): machines,
         ("GET", f"{machine}/instanceview"): machine_view,
         ("GET", "microsoft.compute/virtualmachinescalesets/instanceview"): set_view,
         ("GET", "microsoft.insights/metrics"): metrics,
-        ("GET", "microsoft.compute/locations/usages"): usages,
-        ("GET", "microsoft.compute/skus"): skus,
     }
 
 

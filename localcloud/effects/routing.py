@@ -55,6 +55,15 @@ class Table:
             for f in self._props["frontendIPConfigurations"]
         }
 
+    def certificates(self) -> list[str]:
+        """Key Vault secret ids of the certificates that the HTTPS listeners name, in the listeners' order."""
+        named = [
+            self._item(i["properties"].get("sslCertificate")).get("properties", {}).get("keyVaultSecretId")
+            for i in self._props["httpListeners"]
+            if self._https(i["properties"])
+        ]
+        return [str(one) for one in named if one]
+
     @property
     def secure(self) -> bool:
         """Whether it has an HTTPS listener."""
