@@ -85,14 +85,14 @@ def look(probe: Probe, world: ReadyWorld) -> Seen:
         return Seen(probe(world), "", time.monotonic() - began)
     except ArmError as error:
         if error.missing:
-            return Seen({"absent": error.message}, "", time.monotonic() - began)
+            return Seen({"doesNotExist": error.message}, "", time.monotonic() - began)
         reason = f"Resource Manager: {error}"
     except (UnseenError, TimeoutError) as error:
         reason = str(error)
     except DrError as error:
         cause = error.__cause__
         if isinstance(cause, ArmError) and cause.missing:
-            return Seen({"absent": cause.message}, "", time.monotonic() - began)
+            return Seen({"doesNotExist": cause.message}, "", time.monotonic() - began)
         reason = error.summary
     except Exception as error:  # noqa: BLE001 (a probe that breaks has seen nothing: unknown, never ready)
         reason = f"{type(error).__name__}: {error}"

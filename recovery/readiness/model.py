@@ -180,7 +180,7 @@ def judged(check: Check, seen: Seen) -> Result:
     try:
         if seen.reason:
             raise UnseenError(seen.reason)
-        if absent := seen.evidence.get("absent"):
+        if absent := seen.evidence.get("doesNotExist"):
             said = not_ready(f"a part of the footprint does not exist: {absent}", "dr drift -s standby")
         else:
             said = check.judge(Facts(seen.evidence))

@@ -108,7 +108,9 @@ def quota(facts: Facts) -> Judgement:
         raise UnseenError("the subscription names no quota for this size")
     if tight:
         return not_ready("; ".join(tight))
-    return ready(f"{needed} cores for {size} fit into every quota; it is offered without restriction")
+    return ready(
+        f"{needed} cores for {size} fit into every quota of {facts.text('location')}; it is offered without restriction"
+    )
 
 
 def image(facts: Facts) -> Judgement:
@@ -117,7 +119,7 @@ def image(facts: Facts) -> Judgement:
         return not_ready(
             f"{facts.text('image')} is not to be had in {facts.text('location')}: no instance would start"
         )
-    return ready(f"{facts.text('image')}: {facts.text('version')} is there")
+    return ready(f"{facts.text('image')}: {facts.text('version')} is there in {facts.text('location')}")
 
 
 def artifact(facts: Facts) -> Judgement:
