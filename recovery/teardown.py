@@ -6,9 +6,10 @@ that lies in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from recovery.arm.placeholders import references
 from recovery.errors import BadInput, Stopped, Unobserved
 from recovery.model import Desired
 from recovery.order import ordered
@@ -29,6 +30,11 @@ _ACCOUNTS = {
 DATA = ("site", "uploads", "journal", *(key for key, _ in _KINDS.values()))
 """What `--data` may name."""
 GROUP = "Microsoft.Resources/resourceGroups"
+ASSIGNMENTS = (
+    "Microsoft.Authorization/roleAssignments",
+    "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments",  # its principal cannot be changed: a rebuilt identity meets it
+)
+_NOT_LISTED = ("Microsoft.Resources/tags", "Microsoft.Storage/storageAccounts/staticWebsite", GROUP)
 
 
 @dataclass(frozen=True)
@@ -63,45 +69,51 @@ def check_names(named: Iterable[str], wanted: Sequence[Desired]) -> frozenset[st
 
 
 def plan(wanted: Sequence[Desired], exists: Iterable[str], data: frozenset[str]) -> list[Doomed]:
-    """Everything that exists, in the order of deletion: the last made first, nothing below what goes anyway.
+    """Everything that exists, in the order of deletion: the last made first. What lies inside something shares its
+    fate and is not listed, but for what would be left behind pointing at nothing: role assignments, and records
+    whose target goes (a name that leads to a released address can be taken over by a stranger).
 
     exists: ids (any case) that the service says are there. The group goes last, and only when nothing is kept.
     """
     there = {id.lower() for id in exists}
-    found: list[Doomed] = []
-    for resource in reversed(ordered([d for d in wanted if d.id.startswith("/subscriptions/")])):
-        if resource.id.lower() in there and resource.arm_type not in ("Microsoft.Resources/tags", GROUP):
-            key, why = data_of(resource)
-            found.append(Doomed(resource, key, why, not key or key in data))
-    holders = [d for d in found if d.data]
+    found = [
+        d
+        for d in reversed(ordered([d for d in wanted if d.id.startswith("/subscriptions/")]))
+        if d.id.lower() in there and d.arm_type not in _NOT_LISTED
+    ]
+    tops = [d for d in found if not any(_below(d.id, other.id) for other in found)]
+    fate = {d.id.lower(): not data_of(d)[0] or data_of(d)[0] in data for d in tops}
     shown: list[Doomed] = []
     for one in found:
-        holder = next((h for h in holders if h is not one and _below(one.resource.id, h.resource.id)), None)
-        if holder is None:
-            shown.append(one)
-        elif one.resource.arm_type == "Microsoft.Authorization/roleAssignments" and holder.go:
-            shown.append(one)  # an assignment outlives its scope as an orphan: it goes by itself, first
-        elif not holder.go:
-            shown.append(Doomed(one.resource, holder.data, f"part of {holder.data}", go=False))
-    # What lies below something that goes, and is no data, goes with it.
-    gone = [d.resource.id for d in shown if d.go and not d.data]
-    shown = [d for d in shown if not (d.go and any(_below(d.resource.id, id) for id in gone)) or _assignment(d)]
+        if one in tops:
+            key, why = data_of(one)
+            shown.append(Doomed(one, key, why, fate[one.id.lower()]))
+            continue
+        holder = next(d for d in tops if _below(one.id, d.id))
+        if one.arm_type in ASSIGNMENTS:
+            shown.append(Doomed(one, why="an assignment outlives what it was for"))
+        elif (
+            not fate[holder.id.lower()]
+            and one.arm_type.startswith("Microsoft.Network/dnsZones/")
+            and any(_goes(id, fate) for id, _ in references(one.inputs))
+        ):
+            shown.append(Doomed(one, why="a name must not lead to an address that is given back"))
     group = next((d for d in wanted if d.arm_type == GROUP and d.id.lower() in there), None)
     if group is not None:
-        kept = [d for d in shown if not d.go]
+        kept = any(not d.go for d in shown)
         shown.append(Doomed(group, "", "it holds what is kept" if kept else "", go=not kept))
     return shown
 
 
-def _assignment(one: Doomed) -> bool:
-    return one.resource.arm_type == "Microsoft.Authorization/roleAssignments"
+def _goes(id: str, fate: Mapping[str, bool]) -> bool:
+    return any(go and (id.lower() == top or _below(id, top)) for top, go in fate.items())
 
 
 def _below(id: str, holder: str) -> bool:
     return id.lower().startswith(holder.lower().rstrip("/") + "/")
 
 
-def refuse(live: Live, direction: str, owed: Sequence[str], data: frozenset[str]) -> None:
+def refuse(live: Live, direction: str, owed: Sequence[str]) -> None:
     """Raise Stopped while the standby serves or holds what the primary has not; Unobserved where that is unknown.
 
     live: where traffic is. direction: of the data ("forward", "off", "reverse", "unknown"; "none" where there is no
@@ -132,8 +144,6 @@ def refuse(live: Live, direction: str, owed: Sequence[str], data: frozenset[str]
             f"{len(owed)} obligations are open: {'; '.join(owed)}",
             "they are owed to the primary, and what meets them lives here; nothing was deleted", "dr status",
         )  # fmt: skip
-    if "zone" in data:
-        return
 
 
 def delegated(parent_servers: Sequence[str] | None, own_servers: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "scripts.init",
         "make what must exist before the first up: state, key, image, federation, roles",
     ),
+    "teardown": ("scripts.teardown", "the way out: delete the standby; data is kept unless it is named"),
     "up": ("scripts.up", "bring a stack's footprint to its mode: failover (active) or rollback (standby)"),
     "preview": ("scripts.preview", "show what an up would change; changes nothing"),
     "handover": ("scripts.handover", "copy the checkpoint of one stack to the other"),

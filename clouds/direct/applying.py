@@ -174,7 +174,9 @@ class Run:
             raise Failed(
                 f"{resource.id} could not be written: {error}",
                 "what waits for it was not started; what was done before it stays done",
-                "run the same command again: it goes on where this one stopped",
+                "dr doctor    (which role is missing; a fresh one takes minutes to work)"
+                if error.status == 403
+                else "run the same command again: it goes on where this one stopped",
                 retry=True,
             ) from error
         id = canonical_id(resource.id)

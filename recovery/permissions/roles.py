@@ -92,8 +92,8 @@ REMOVER = Role(
         *grants("the way out", *(f"{kind}/delete" for kind in parts.kinds() if kind != "Microsoft.Resources/tags")),
         *grants("a lock stands in the way of a deletion", "Microsoft.Authorization/locks/read", "Microsoft.Authorization/locks/delete"),
     ),
-    data=parts.BLOBS_READ,
-    notes=("It cannot write: a slip deletes what is named, and makes nothing.",),
+    data=(*parts.BLOBS_READ, *parts.BLOBS_WRITE),
+    notes=("It makes and changes nothing: its only writes are the two-stack lock's.",),
 )  # fmt: skip
 
 ROLES: tuple[Role, ...] = (DEPLOYER, OPERATOR, SYNC, READINESS, APPROVER, REMOVER)
