@@ -38,9 +38,10 @@ class Pieces(AsyncIterator[bytes]):
         return await anext(self._read)
 
     async def aclose(self) -> None:
-        """No more is read."""
-        await self._read.aclose()
+        """No more is read, also where another task is still at it (it then finds the connection closed)."""
         self._response.release()
+        if not getattr(self._read, "ag_running", False):
+            await self._read.aclose()
 
 
 async def _pieces(response: aiohttp.ClientResponse, key: str, size: int) -> AsyncGenerator[bytes, None]:

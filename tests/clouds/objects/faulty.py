@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 import threading
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ class Faulty:
                 return web.Response(
                     status=fault.status, text=text, headers={"x-ms-error-code": fault.code, **fault.headers}
                 )
-        body = await request.read()
+        body = b"".join([piece async for piece in request.content.iter_chunked(1 << 18)])
         if fault is not None and fault.spoil and body:
             body = bytes([body[0] ^ 1]) + body[1:]
         async with aiohttp.ClientSession(
@@ -74,7 +75,10 @@ class Faulty:
 
             headers = CIMultiDict(proxy.request_headers(request))
             async with client.request(
-                request.method, URL(self.upstream + path, encoded=True), headers=headers, data=body or None
+                request.method,
+                URL(self.upstream + path, encoded=True),
+                headers=headers,
+                data=io.BytesIO(body) if body else None,
             ) as answer:
                 data = await answer.read()
                 if fault is not None and fault.flip and data:
