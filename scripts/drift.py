@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from recovery.drift import accepted, report
 from recovery.drift import baseline as baselines
-from recovery.drift import files, report, text
 from recovery.errors import BadInput
 from recovery.exit_codes import ExitCode
-from recovery.model import Json
 from scripts import command
+from scripts.drifting import inputs, watching
+from scripts.drifting.showing import FORMATS, shown
 
-if TYPE_CHECKING:
-    from recovery.drift.report import Live
-    from recovery.model import Desired
+SHORTEST_WATCH = 5.0
+"""Seconds between two checks: more often would eat the subscription's budget of reads."""
 
 
 def _drift(
@@ -43,7 +44,24 @@ def _drift(
         bool,
         typer.Option("--baseline-write", help="Record what the service filled in, after a clean deployment."),
     ] = False,
-    format: Annotated[str, typer.Option(help="text or json.")] = "text",
+    accepted_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--accepted",
+            help="Accepted differences: a list of id, path, reason, owner, expires. Default: accepted-drift.yaml in the project, if it is there.",
+        ),
+    ] = None,
+    format: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.")] = "text",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write to this file instead of stdout.")
+    ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of --format json, and end.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Check again and again; say what is new and what is gone.")
+    ] = False,
+    every: Annotated[float, typer.Option(help="Seconds between two checks of --watch.")] = 60.0,
 ) -> int:
     """Say where reality has left the code: changed, missing, unmanaged, or not observed.
 
@@ -53,49 +71,81 @@ def _drift(
     Examples:
       dr drift -s standby
       dr drift -s standby --format json
+      dr drift -s standby --format html -o drift.html     for people
+      dr drift -s standby --format sarif -o drift.sarif   for a code host
       dr drift --desired desired.json --live live.json    two files, no cloud
+      dr drift -s standby --watch --every 30              until Ctrl-C
       dr drift -s standby --baseline-write                right after a clean deployment
     """
-    if format not in ("text", "json"):
-        raise BadInput(
-            f"--format {format} is not known", "the output would not be what was expected", "--format json"
-        )
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # live text may be no Unicode
-    wanted, found = _read(stack, desired, live)
+    if schema:
+        from recovery.drift.schema import SCHEMA
+
+        typer.echo(json.dumps(SCHEMA, indent=2))
+        return int(ExitCode.CLEAN)
+    _check_options(format, watch, every, output, baseline_write)
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(errors="backslashreplace")  # live text may be no Unicode
+    known = None if baseline_write else inputs.baseline(baseline, stack, from_file=live is not None)
+    agreed = inputs.acceptances(accepted_file, _now().date(), from_file=live is not None)
+
+    def check() -> report.Report:
+        wanted, found = inputs.read(stack, desired, live)
+        result, unused = accepted.settle(report.check(wanted, found, known, stack), agreed, _now().date())
+        for entry in unused:
+            typer.echo(f"no longer needed, delete it: the acceptance of {entry.id} {entry.path}", err=True)
+        return result
+
     if baseline_write:
-        return _write(baseline or _default(stack), report.check(wanted, found, None, stack), stack)
-    # Files from elsewhere are compared as they are: only a baseline that was named is applied to them.
-    known = baselines.parse(_json(baseline)) if baseline else None
-    if known is None and not live and (path := _default(stack)).exists():
-        known = baselines.parse(_json(path))
-    result = report.check(wanted, found, known, stack)
-    if format == "json":
-        typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False, default=str))
-    else:
-        for line in text.lines(result):
-            typer.echo(line)
+        wanted, found = inputs.read(stack, desired, live)
+        return _write(
+            baseline or inputs.baseline_path(stack), report.check(wanted, found, None, stack), stack
+        )
+    if watch:
+        return watching.watch(
+            check, every, format, typer.echo, lambda line: typer.echo(line, err=True), time.sleep, _now
+        )
+    result = check()
+    _put(shown(result, format, stack, _against(desired, live), _now()), output)
     return int(result.exit_code)
 
 
-def _read(stack: str, desired: Path | None, live: Path | None) -> tuple[list[Desired], Live]:
-    wanted = files.parse_desired(_json(desired), str(desired)) if desired else _program(stack)
-    if live:
-        return wanted, files.parse_live(_json(live), wanted, str(live))
-    from clouds.azure.arm import Arm
-    from clouds.azure.live import read_live
-    from clouds.endpoints import load
+def _check_options(format: str, watch: bool, every: float, output: Path | None, baseline_write: bool) -> None:
+    if format not in FORMATS:
+        raise BadInput(
+            f"--format {format} is not known (known: {', '.join(FORMATS)})",
+            "the output would not be what was expected",
+            "dr drift --format json",
+        )
+    if watch and (format not in ("text", "json") or output or baseline_write):
+        raise BadInput(
+            "--watch says what is new on stdout, as text or JSON lines: no html, no sarif, no --output, no --baseline-write",
+            "a file that is replaced while it is read is half of two reports",
+            "dr drift --watch --format json > drift.jsonl",
+        )
+    if watch and every < SHORTEST_WATCH:
+        raise BadInput(
+            f"--every {every:g} is shorter than {SHORTEST_WATCH:g} s",
+            "the reads of a subscription are budgeted, and a failover needs them too",
+            f"dr drift --watch --every {SHORTEST_WATCH:g}",
+        )
 
-    arm = Arm(load())
+
+def _against(desired: Path | None, live: Path | None) -> str:
+    return f"{desired.name if desired else 'the program'} against {live.name if live else 'the cloud'}"
+
+
+def _put(text: str, output: Path | None) -> None:
+    if output is None:
+        typer.echo(text)
+        return
     try:
-        return wanted, read_live(arm, wanted)
-    finally:
-        arm.close()
-
-
-def _program(stack: str) -> list[Desired]:
-    from clouds.program import desired, project_root
-
-    return desired(project_root(), stack, os.environ)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text + "\n", errors="backslashreplace")
+    except OSError as exc:
+        raise BadInput(
+            f"{output} cannot be written: {exc}", "the report would be lost", "dr drift -o drift.html"
+        ) from exc
+    typer.echo(f"written: {output}", err=True)
 
 
 def _write(path: Path, now: report.Report, stack: str) -> int:
@@ -115,26 +165,8 @@ def _write(path: Path, now: report.Report, stack: str) -> int:
     return int(ExitCode.FINDING if left else ExitCode.CLEAN)
 
 
-def _json(path: Path) -> Json:
-    try:
-        return json.loads(path.read_text(), parse_constant=_no_json)
-    except (OSError, ValueError, RecursionError) as exc:
-        raise BadInput(
-            f"{path} cannot be read as JSON: {exc}",
-            "without it there is nothing to compare",
-            "ls -l " + str(path),
-        ) from exc
-
-
-def _no_json(name: str) -> Json:
-    raise ValueError(f"{name} is no JSON value")
-
-
-def _default(stack: str) -> Path:
-    from clouds.baselines import path_of
-    from clouds.program import project_root
-
-    return path_of(project_root(), stack)
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def main(argv: Sequence[str]) -> int:

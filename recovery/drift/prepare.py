@@ -24,7 +24,7 @@ def declared_body(desired: Desired, live: Mapping[str, Json]) -> dict[str, Json]
     and lose only their path keys: texts that stand in the id and that the live body does not have.
     """
     inputs = without(desired.inputs, desired.options.get("ignoreChanges") or ())
-    token = desired.type if desired.type in CATALOGUE else _token(desired)
+    token = token_of(desired)
     nested = isinstance(inputs.get("properties"), Mapping)
     if token and not nested:
         return to_body(token, inputs)
@@ -34,11 +34,14 @@ def declared_body(desired: Desired, live: Mapping[str, Json]) -> dict[str, Json]
     return _without_path_keys(desired.id, inputs, live)
 
 
-def _token(desired: Desired) -> str | None:
+def token_of(desired: Desired) -> str:
+    """The Pulumi type of a declared resource, also where only its ARM type is given; "" for an unheard-of one."""
+    if desired.type in CATALOGUE:
+        return desired.type
     arm_type = desired.arm_type.lower()
     if arm_type.startswith("microsoft.network/dnszones/"):
         return "azure-native:dns:RecordSet"
-    return _TOKENS.get(arm_type)
+    return _TOKENS.get(arm_type, "")
 
 
 def _without_path_keys(id: str, inputs: Mapping[str, Json], live: Mapping[str, Json]) -> dict[str, Json]:

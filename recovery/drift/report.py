@@ -6,16 +6,19 @@ read is never called equal and never called missing.
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from recovery.arm.mutability import is_fixed
 from recovery.arm.placeholders import resolve
 from recovery.drift import dynamic, severity, unmanaged
 from recovery.drift.baseline import Baseline
 from recovery.drift.compare import Difference, Kind, compare
 from recovery.drift.normalizers import canonical_id
-from recovery.drift.prepare import declared_body
+from recovery.drift.prepare import declared_body, token_of
 from recovery.drift.secrets import masked
 from recovery.exit_codes import ExitCode
 from recovery.model import Desired, Finding, Json, Verdict
@@ -47,12 +50,16 @@ class Live:
 
 @dataclass(frozen=True)
 class Report:
-    """findings: worst first. same: declared resources without a finding. skipped: declared, cannot drift."""
+    """findings: worst first. same: declared resources without a finding. skipped: declared, cannot drift.
+
+    accepted: differences that the baseline or people's agreements cover; acceptances: the latter, one by one.
+    """
 
     findings: tuple[Finding, ...]
     same: int
     skipped: int
     accepted: int = 0
+    acceptances: tuple[Mapping[str, Json], ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -76,7 +83,7 @@ class Report:
         """The object that `dr drift --format json` prints."""
         return {
             "findings": [f.to_json() for f in self.findings], "counts": self.counts, "complete": self.complete,
-            "accepted": self.accepted, "skipped": self.skipped,
+            "accepted": self.accepted, "acceptances": [dict(a) for a in self.acceptances], "skipped": self.skipped,
         }  # fmt: skip
 
 
@@ -140,10 +147,13 @@ def _changed(wanted: Desired, difference: Difference, live: Live, stack: str) ->
         if reason is None and live.body(difference.depends_on) is None:
             return None  # that resource is missing, which is a finding of its own
         return _unknown(wanted, difference.path, reason or f"{difference.depends_on} does not say it (yet)")
+    fixed = is_fixed(token_of(wanted), re.sub(r"(^|\.)properties\.", r"\1", difference.path))
     return Finding(
         Verdict.CHANGED, wanted.id, difference.path, difference.want, difference.have,
-        severity.of_change(wanted.arm_type, difference), wanted.source, f"dr up -s {stack}",
-        "nobody declared this element" if difference.kind is Kind.EXTRA else "",
+        severity.of_change(wanted.arm_type, difference), wanted.source,
+        f"dr preview -s {stack}    (shows a replacement: decide it, do not run it on the day)" if fixed else f"dr up -s {stack}",
+        "nobody declared this element" if difference.kind is Kind.EXTRA else
+        "this cannot be changed in place" if fixed else "",
     )  # fmt: skip
 
 
@@ -162,7 +172,9 @@ def _not_read(id: str, reason: str) -> Finding:
 def _fix_unknown(id: str, reason: str) -> str:
     scope = id.partition("/providers/")[0] or id
     if "403" in reason or "Authorization" in reason:
-        return f"az role assignment create --role Reader --scope {scope} --assignee YOUR_OBJECT_ID"
+        return (
+            f"az role assignment create --role Reader --scope {shlex.quote(scope)} --assignee YOUR_OBJECT_ID"
+        )
     if "401" in reason or "Authentication" in reason:
         return "az login"
     return "dr drift    (again, once the service answers)"
@@ -174,6 +186,6 @@ def _stranger(body: Mapping[str, Json]) -> Finding:
     shown = {k: body[k] for k in ("type", "location", "tags", "kind") if body.get(k)}
     return Finding(
         Verdict.UNMANAGED, id, "", None, masked((), shown) or None, severity.of_unmanaged(arm_type), "",
-        f"az resource delete --ids {id}    (or declare it in the program)",
+        f"az resource delete --ids {shlex.quote(id)}    (or declare it in the program)",
         "nobody declared it, so no failover counts on it",
     )  # fmt: skip

@@ -11,7 +11,7 @@ from recovery.model import Finding, Json, Severity, Verdict
 
 _SHOWN = 160
 _NOISE = frozenset({"id", "etag", "type"})
-_HEADING = {
+HEADING = {
     Severity.CRITICAL: "CRITICAL: the activation would fail or lose data",
     Severity.HIGH: "HIGH: the activation would be degraded, slow or unsafe",
     Severity.MEDIUM: "MEDIUM: cost, hygiene or observability",
@@ -22,10 +22,13 @@ _HEADING = {
 def lines(report: Report) -> Iterable[str]:
     """The whole report, line by line; the last one is the verdict."""
     for severity, found in groupby(report.findings, key=lambda f: f.severity):
-        yield _HEADING[severity]
+        yield HEADING[severity]
         for _, same_resource in groupby(found, key=lambda f: f.id.lower()):
             yield from _resource(list(same_resource))
         yield ""
+    for agreed in report.acceptances:
+        where = f"{short(str(agreed['id']))} {agreed['path']}".rstrip()
+        yield f"accepted until {agreed['expires']} by {agreed['owner']}: {where} ({agreed['reason']})"
     yield verdict(report)
 
 
@@ -36,6 +39,8 @@ def _resource(found: list[Finding]) -> Iterable[str]:
     yield f"  {mark} {short(first.id)}{where}"
     for finding in found:
         yield from _finding(finding)
+        if finding.reason and finding.verdict is not Verdict.UNKNOWN:
+            yield f"        {finding.reason}"
     for fix in dict.fromkeys(f.fix for f in found):
         yield f"      fix: {fix}"
 
@@ -73,7 +78,13 @@ def verdict(report: Report) -> str:
     """One sentence that can stand alone."""
     counts = report.counts
     total = sum(counts.values()) - counts[str(Verdict.UNMANAGED)]
-    accepted = f" ({report.accepted} accepted by the baseline)" if report.accepted else ""
+    by_people = len(report.acceptances)
+    agreed = [
+        f"{number} accepted by {whom}"
+        for number, whom in ((report.accepted - by_people, "the baseline"), (by_people, "people"))
+        if number
+    ]
+    accepted = f" ({', '.join(agreed)})" if agreed else ""
     differing = [
         f"{counts[str(v)]} {name}"
         for v, name in (
