@@ -62,12 +62,11 @@ def direction_of(root: Path, exists: Sequence[str], environ: Mapping[str, str]) 
 
 
 def parent_servers(domain: str, endpoints: Endpoints) -> tuple[str, ...] | None:
-    """To whom the public delegates the domain, as resolvers see it; None when none of them says."""
-    from clouds.dns_resolvers import ask_all
+    """To whom the parent zone delegates the domain; None when the parent does not say."""
+    from clouds.dns_resolvers import delegation
 
-    answers = ask_all([domain], "NS", endpoints.resolvers)
-    known = [a for a in answers if a.known]
-    return tuple(sorted({v for a in known for v in a.values})) if known else None
+    answer = delegation(domain, endpoints.parent, endpoints.resolvers)
+    return answer.values if answer.known else None
 
 
 def delete(arm: Arm, doomed: Sequence[Doomed], say: Callable[[str], None]) -> list[str]:
