@@ -66,7 +66,8 @@ def hand_over(
 
 
 def _refuse_nonsense(source: str, target: str) -> None:
-    if source == target or not {source, target} <= {"standby", "active"}:
+    pairs = ({"standby", "active"}, {"trustlayer-standby", "trustlayer-active"})
+    if {source, target} not in pairs:
         raise BadInput(
             f"a hand-over goes between the stacks standby and active (asked: {source} to {target})",
             "they are two modes of one footprint; other stacks hold other things",

@@ -103,6 +103,13 @@ class Cluster:
         """Change an object."""
         return self._good(self._call("PATCH", path, content=json.dumps(body), headers={"Content-Type": kind}))
 
+    def apply(self, path: str, body: Mapping[str, Json], manager: str, *, force: bool) -> dict[str, Json]:
+        """Server-side apply: create, or change what `manager` sets. Without force, a field that another manager set
+        to another value is a conflict, which raises Failed."""
+        query = {"fieldManager": manager, "force": "true" if force else "false"}
+        headers = {"Content-Type": "application/apply-patch+yaml"}
+        return self._good(self._call("PATCH", path, params=query, content=json.dumps(body), headers=headers))
+
     def delete(self, path: str, grace: int | None = None) -> None:
         """Delete an object; none is as good. grace: seconds."""
         query = {} if grace is None else {"gracePeriodSeconds": str(grace)}

@@ -90,6 +90,12 @@ class SiteGateProvider(_Provider):
     kind = "SiteGate"
 
 
+class TrafficFlagProvider(_Provider):
+    """Site trustlayer: the flag object in us-west-2 that the inverted health check reads (TL-4)."""
+
+    kind = "TrafficFlag"
+
+
 Props = Mapping[str, Any]
 
 
@@ -130,7 +136,7 @@ class ConverterPackage(Resource, module="gates", name="ConverterPackage"):
 
 
 class SiteGate(Resource, module="gates", name="SiteGate"):
-    """props: want (ready or any), api (pods), timeoutSeconds."""
+    """props: want (ready, returned or any), api (pods), timeoutSeconds."""
 
     def __init__(self, name: str, props: Props, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(SiteGateProvider(), name, dict(props), opts)
@@ -141,3 +147,10 @@ class VaultCertificate(Resource, module="gates", name="VaultCertificate"):
 
     def __init__(self, name: str, props: Props, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(VaultCertificateProvider(), name, dict(props), opts)
+
+
+class TrafficFlag(Resource, module="gates", name="TrafficFlag"):
+    """props: want (set, missing or any), timeoutSeconds."""
+
+    def __init__(self, name: str, props: Props, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(TrafficFlagProvider(), name, dict(props), opts)

@@ -4,46 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from clouds.gates.flag import flagged, turn
 from clouds.runbook.calls import Call, Handler, Outcome, failed, ok, seen, unknown
-from clouds.trustlayer_site import EAST, FLAG, WEST, Site
+from clouds.trustlayer_site import EAST, Site
 from recovery.model import Json
 
 
 def effects(site: Site) -> dict[str, Handler]:
     """Effect kind -> function, for this site."""
 
-    def bucket() -> str:
-        return str(site.body["buckets"]["flags"])
-
     def flag_is(args: Mapping[str, Json], call: Call) -> Outcome:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            site.aws("s3", WEST).head_object(Bucket=bucket(), Key=FLAG)
-            there = True
-        except ClientError as exc:
-            if exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:
-                return unknown(f"the flag cannot be looked at: {exc}")
-            there = False
-        except BotoCoreError as exc:
-            return unknown(f"the flag cannot be looked at: {exc}")
+        there = flagged(site)
+        if there is None:
+            return unknown("the flag cannot be looked at")
         return seen(
             there == bool(args["set"]), call, f"the flag is {'set' if there else 'missing'}", flag=there
         )
 
-    def turn(args: Mapping[str, Json], call: Call) -> Outcome:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        s3 = site.aws("s3", WEST)
-        try:
-            if args["set"]:
-                s3.put_object(
-                    Bucket=bucket(), Key=FLAG, Body=WEST.encode(), ACL="public-read", CacheControl="no-store"
-                )
-            else:
-                s3.delete_object(Bucket=bucket(), Key=FLAG)
-        except (BotoCoreError, ClientError) as exc:
-            return failed(f"the flag was not written: {exc}")
+    def flag_turn(args: Mapping[str, Json], call: Call) -> Outcome:
+        turn(site, bool(args["set"]))
         return ok(flag=bool(args["set"]))
 
     def invalidate(args: Mapping[str, Json], call: Call) -> Outcome:
@@ -59,7 +38,7 @@ def effects(site: Site) -> dict[str, Handler]:
             return failed(f"the cache was not invalidated: {type(exc).__name__}")
         return ok(invalidation=made["Invalidation"]["Id"])
 
-    return {"flag.is": flag_is, "flag.turn": turn, "cdn.invalidate": invalidate}
+    return {"flag.is": flag_is, "flag.turn": flag_turn, "cdn.invalidate": invalidate}
 
 
 def change_batch(domain: str, target: str, ttl: int = 60) -> dict[str, Json]:

@@ -32,6 +32,7 @@ KINDS: dict[str, str] = {
     "ConverterPackage": "clouds.gates.package",
     "SiteGate": "clouds.gates.site",
     "VaultCertificate": "clouds.gates.certificate",
+    "TrafficFlag": "clouds.gates.flag",
 }
 
 

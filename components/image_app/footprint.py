@@ -13,13 +13,13 @@ import pulumi
 from pulumi_azure_native import managedidentity, resources
 
 from components.gates import DrainGate, HealthGate, ReturnGate
+from components.guard import passed
 from components.image_app.api import Api, ApiArgs
 from components.image_app.common import Place, host_of, kept
 from components.image_app.converter import Converter, ConverterArgs
 from components.image_app.database import Database, DatabaseArgs
 from components.image_app.dns import DnsArgs, Traffic, Zone
 from components.image_app.gateway import API_POOL, SITE_POOL, Gateway, GatewayArgs
-from components.image_app.guard import passed
 from components.image_app.network import Network, NetworkArgs
 from components.image_app.storage import Storage, StorageArgs
 from components.image_app.vault import Vault, VaultArgs
@@ -32,7 +32,7 @@ class Footprint(pulumi.ComponentResource):
     def __init__(self, site: Settings) -> None:
         super().__init__("standby:azure:Footprint", site.site)
         self._site, names, tags = site, site.names, dict(site.tags)
-        allowed = passed(site).apply(lambda _stamp: names.group)
+        allowed = passed(site.fingerprint, active=site.active).apply(lambda _stamp: names.group)
         # Its tags belong to the mode tag below: an update here would come before every gate.
         self._group = resources.ResourceGroup(
             "group", resource_group_name=allowed, location=site.location, opts=kept(self, ignore=["tags"])

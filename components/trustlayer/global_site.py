@@ -63,10 +63,11 @@ class Global(pulumi.ComponentResource):
         )
         aws.s3.BucketReplicationConfig(
             "backups-replication", bucket=site["sourceBackups"], role=role.arn, opts=kept,
-            rules=[{"id": "all", "status": "Enabled", "filter": {}, "delete_marker_replication": {"status": "Disabled"}, "destination": {"bucket": target}}],
+            rules=[{"id": "all", "status": "Enabled", "priority": 1, "filter": {}, "delete_marker_replication": {"status": "Disabled"}, "destination": {"bucket": target}}],
         )  # fmt: skip
+        self._backup_job(site, kept)
         cdn = aws.cloudfront.Distribution(
-            "cdn", enabled=True, restrictions={"geo_restriction": {"restriction_type": "none"}}, opts=kept,
+            "cdn", enabled=True, comment=f"{prefix} site", restrictions={"geo_restriction": {"restriction_type": "none"}}, opts=kept,
             viewer_certificate={"cloudfront_default_certificate": True},
             origins=[{"origin_id": "site", "domain_name": f"www.{domain}",
                       "custom_origin_config": {"http_port": 80, "https_port": 443, "origin_protocol_policy": "https-only", "origin_ssl_protocols": ["TLSv1.2"]}}],
@@ -75,3 +76,29 @@ class Global(pulumi.ComponentResource):
         )  # fmt: skip
         self.exports = {"zoneId": zone.zone_id, "distribution": cdn.id, "healthCheck": check.id}
         self.register_outputs({})
+
+    def _backup_job(self, site: Trustlayer, kept: pulumi.ResourceOptions) -> None:
+        """The role of the nightly backup job: by the identity of its service account in us-west-2, and nothing more."""
+        issuer, prefix = site["oidcProvider"], site["prefix"]
+        who = {
+            f"{issuer}:sub": "system:serviceaccount:trustlayer:backup",
+            f"{issuer}:aud": "sts.amazonaws.com",
+        }
+        trust = {
+            "Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": who},
+            "Principal": {"Federated": f"arn:aws:iam::{site.account}:oidc-provider/{issuer}"},
+        }  # fmt: skip
+        role = aws.iam.Role(
+            "backup-job", name=f"{prefix}-backup-job", opts=kept,
+            assume_role_policy=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+        )  # fmt: skip
+        buckets = [site["sourceBackups"], f"{prefix}-backups-{RECOVERY}"]
+        allowed = [
+            {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [f"arn:aws:s3:::{name}" for name in (*buckets, f"{prefix}-storage")]},
+            {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": [f"arn:aws:s3:::{name}/*" for name in buckets]},
+            {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": f"arn:aws:s3:::{prefix}-storage/*"},
+        ]  # fmt: skip
+        aws.iam.RolePolicy(
+            "backup-job-rights", name="backup", role=role.name, opts=kept,
+            policy=json.dumps({"Version": "2012-10-17", "Statement": allowed}),
+        )  # fmt: skip

@@ -8,7 +8,7 @@ preview's answer, which the Python SDK takes for unknown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import grpc
@@ -100,17 +100,8 @@ class AzureNative(provider_pb2_grpc.ResourceProviderServicer):
 
     def Diff(self, request: Request, context: grpc.ServicerContext) -> Request:
         token = token_of(request.urn)
-        found = differences(to_plain(request.old_inputs), to_plain(request.news))
-        replaces = [d for d in found if is_create_only(token, d.path)]
-        return pb.DiffResponse(
-            changes=pb.DiffResponse.DIFF_SOME if found else pb.DiffResponse.DIFF_NONE,
-            diffs=_roots(found),
-            replaces=_roots(replaces),
-            deleteBeforeReplace=bool(replaces),  # explicit names: the old one must go first
-            hasDetailedDiff=True,
-            detailedDiff={
-                d.path: pb.PropertyDiff(kind=_KINDS[d.change, d in replaces], inputDiff=True) for d in found
-            },
+        return diff_response(
+            to_plain(request.old_inputs), to_plain(request.news), lambda path: is_create_only(token, path)
         )
 
     def Create(self, request: Request, context: grpc.ServicerContext) -> Request:
@@ -190,6 +181,24 @@ class AzureNative(provider_pb2_grpc.ResourceProviderServicer):
         )
         context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
         context.abort(grpc.StatusCode.UNKNOWN, str(error))
+
+
+def diff_response(
+    old: Mapping[str, Json], new: Mapping[str, Json], replaces: Callable[[str], bool]
+) -> Request:
+    """A provider's answer to Diff. replaces: whether a change at this path needs a new resource."""
+    found = differences(old, new)
+    fresh = [d for d in found if replaces(d.path)]
+    return pb.DiffResponse(
+        changes=pb.DiffResponse.DIFF_SOME if found else pb.DiffResponse.DIFF_NONE,
+        diffs=_roots(found),
+        replaces=_roots(fresh),
+        deleteBeforeReplace=bool(fresh),  # explicit names: the old one must go first
+        hasDetailedDiff=True,
+        detailedDiff={
+            d.path: pb.PropertyDiff(kind=_KINDS[d.change, d in fresh], inputDiff=True) for d in found
+        },
+    )
 
 
 def _roots(found: list[Difference]) -> list[str]:

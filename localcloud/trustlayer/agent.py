@@ -6,6 +6,7 @@ again, as a kubelet restarts a container. The pod's Ready condition is what the 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import os
@@ -170,7 +171,9 @@ class Agent:
             self._tell(held, good)
 
     def _spawn(self, held: Held, pod: Mapping[str, Json]) -> None:
-        env = {one["name"]: str(one.get("value", "")) for one in pod["spec"]["containers"][0].get("env", [])}
+        env = self._env(pod["spec"]["containers"][0])
+        if "DATABASE_URL" not in env:
+            return  # its secret is not there: a kubelet would not start the container either
         parent = os.getpid()
         with (self.logs / "api.log").open("ab") as sink:
             held.process = subprocess.Popen(  # noqa: S603
@@ -178,6 +181,16 @@ class Agent:
                 env={**os.environ, **env, "PORT": str(held.port), "POD": held.pod},
                 preexec_fn=lambda: die_with_parent_of_any_thread(parent),
             )  # fmt: skip
+
+    def _env(self, container: Mapping[str, Json]) -> dict[str, str]:
+        """The container's environment: whole secrets first, its own values over them."""
+        out: dict[str, str] = {}
+        for one in container.get("envFrom") or []:
+            name = (one.get("secretRef") or {}).get("name")
+            found = self.cluster.get(f"/api/v1/namespaces/{NAMESPACE}/secrets/{name}") if name else None
+            for key, value in ((found or {}).get("data") or {}).items():
+                out[key] = base64.b64decode(value).decode()
+        return {**out, **{one["name"]: str(one.get("value", "")) for one in container.get("env") or []}}
 
     def _tell(self, held: Held, good: bool) -> None:
         word = "True" if good else "False"

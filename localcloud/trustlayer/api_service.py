@@ -69,7 +69,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Health, or a row."""
-        if self.path == "/healthz":
+        if self.path == "/livez":  # the process alone: a database that is down restarts no pod
+            self._send(200, {"status": "alive"})
+        elif self.path == "/healthz":
             self._answer(self._health)
         elif self.path.startswith("/rows/"):
             self._answer(self._row)

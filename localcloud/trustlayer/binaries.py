@@ -31,10 +31,16 @@ def cluster_path() -> Path:
     return CACHE / f"cluster-{digest.hexdigest()[:12]}"
 
 
+def kubectl_path() -> Path:
+    """kubectl of the same build: a link to the one binary, which is upstream's command when it is called by that name."""
+    return CACHE / "kubectl"
+
+
 def build() -> Path:
     """Build the control plane's binary if it is not there. Raises Failed with Go's last words."""
     target = cluster_path()
     if target.exists():
+        _link(target)
         return target
     go = shutil.which("go")
     if go is None:
@@ -58,7 +64,14 @@ def build() -> Path:
             f"cd {SOURCE} && go build .",
         )
     fresh.replace(target)
+    _link(target)
     return target
+
+
+def _link(target: Path) -> None:
+    fresh = kubectl_path().with_suffix(f".{os.getpid()}")
+    fresh.symlink_to(target.name)
+    fresh.replace(kubectl_path())
 
 
 def missing() -> str:

@@ -17,10 +17,12 @@ _SOURCE = re.compile(rb"<ReadReplicaSourceDBInstanceIdentifier>[^<]*</ReadReplic
 
 class Rds:
     """The door that boto3's ``rds`` client is pointed at. promote: identifier -> True once the server behind it is
-    a primary. moto's own promotion is instant and of nothing."""
+    a primary. made: starts the server behind a new read replica. moto's own are instant and of nothing."""
 
-    def __init__(self, moto: str, clock: Clock, promote: Callable[[str], bool]) -> None:
-        self.moto, self.clock, self.promote = moto, clock, promote
+    def __init__(
+        self, moto: str, clock: Clock, promote: Callable[[str], bool], made: Callable[[str], None]
+    ) -> None:
+        self.moto, self.clock, self.promote, self.made = moto, clock, promote, made
         self.under_way: set[str] = set()
         self.promoted: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -46,6 +48,8 @@ class Rds:
             task = asyncio.create_task(self._promotion(identifier))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        if action == "CreateDBInstanceReadReplica" and status == 200:
+            await asyncio.to_thread(self.made, identifier)
         if identifier in self.promoted:  # moto goes on to name its source
             content = _SOURCE.sub(b"", content)
         if identifier in self.under_way:

@@ -17,9 +17,9 @@ from localcloud.durations import Clock
 from localcloud.trustlayer.world import World
 
 
-async def serve(state: Path, scale: float, percentile: str, parent: int) -> None:
+async def serve(state: Path, scale: float, percentile: str, parent: int, stacks: bool) -> None:
     """Start the site, say so, and wait for the end."""
-    world = World(state, Clock(scale, percentile))
+    world = World(state, Clock(scale, percentile), stacks)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for one in (signal.SIGTERM, signal.SIGINT):
@@ -43,9 +43,12 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=60.0)
     parser.add_argument("--percentile", choices=("median", "p95"), default="median")
     parser.add_argument("--parent-pid", type=int, default=0)
+    parser.add_argument(
+        "--stacks", action="store_true", help="leave us-west-2 for the Pulumi stacks to build"
+    )
     args = parser.parse_args()
     args.state.mkdir(parents=True, exist_ok=True)
-    asyncio.run(serve(args.state.resolve(), args.scale, args.percentile, args.parent_pid))
+    asyncio.run(serve(args.state.resolve(), args.scale, args.percentile, args.parent_pid, args.stacks))
 
 
 if __name__ == "__main__":

@@ -37,6 +37,17 @@ class LocalSite:
         """What it says."""
         return dict(json.loads(self.file.read_text()))
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What `dr` and `pulumi` need to meet this site: its file, the served providers, a backend of its own."""
+        backend = self.state / "pulumi"
+        backend.mkdir(exist_ok=True)
+        return {
+            "DR_TRUSTLAYER": str(self.file), "DR_HOME": str(self.state / "home"), "DR_GATE_LOG": str(self.state / "gates.log"),
+            "PULUMI_DEBUG_PROVIDERS": str(self.body["attach"]), "PULUMI_BACKEND_URL": f"file://{backend}",
+            "PULUMI_CONFIG_PASSPHRASE": "local-only", "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }  # fmt: skip
+
     def happen(self, what: str, **more: Json) -> None:
         """A fault, or its mending (`localcloud.trustlayer.world`)."""
         self._door("POST", what, json.dumps(more).encode())
@@ -69,8 +80,10 @@ class LocalSite:
         self.stop()
 
 
-def start(state: Path, scale: float = 60.0, percentile: str = "median") -> LocalSite:
-    """Start it in a folder of its own and wait until it is ready. Raises Failed when it cannot run here."""
+def start(state: Path, scale: float = 60.0, percentile: str = "median", stacks: bool = False) -> LocalSite:
+    """Start it in a folder of its own and wait until it is ready. Raises Failed when it cannot run here.
+
+    stacks: us-west-2 and the global parts are left for the real Pulumi CLI to build (`LocalSite.environment`)."""
     if why := missing():
         raise Failed(why, "the rehearsal runs on a real control plane and a real database", "make cluster")
     state.mkdir(parents=True, exist_ok=True)
@@ -78,7 +91,7 @@ def start(state: Path, scale: float = 60.0, percentile: str = "median") -> Local
     with log.open("ab") as sink:
         process = subprocess.Popen(  # noqa: S603  our own module
             [sys.executable, "-m", "localcloud.trustlayer.server", "--state", str(state), "--scale", f"{scale:g}", "--percentile", percentile,
-             "--parent-pid", str(os.getpid())],
+             "--parent-pid", str(os.getpid()), *(["--stacks"] if stacks else [])],
             stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True, cwd=Path(__file__).parent.parent.parent,
         )  # fmt: skip
     site, deadline = LocalSite(state, process), time.monotonic() + START_SECONDS

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import signal
 import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 import boto3
 from aiohttp import web
 
+from clouds.trustlayer_site import Site
 from localcloud.durations import Clock
 from localcloud.processes import end, spawn
-from localcloud.trustlayer.agent import Agent
+from localcloud.trustlayer.agent import NAMESPACE, Agent
 from localcloud.trustlayer.binaries import postgres_bin
 from localcloud.trustlayer.control_plane import ControlPlane
 from localcloud.trustlayer.link import Link
@@ -27,7 +30,11 @@ from localcloud.trustlayer.names import Names
 from localcloud.trustlayer.ports import free_port
 from localcloud.trustlayer.postgres import Instance, dsn
 from localcloud.trustlayer.rds import Rds
+from recovery.errors import DrError
 from recovery.model import Json
+
+if TYPE_CHECKING:
+    from localcloud.trustlayer.provider import Served
 
 EAST, WEST = "us-east-1", "us-west-2"
 ZONES = {EAST: ("us-east-1a", "us-east-1b", "us-east-1c"), WEST: ("us-west-2a", "us-west-2b", "us-west-2c")}
@@ -42,16 +49,20 @@ BACKUPS, BACKUPS_COPY, STORAGE, FLAGS = (
     "trustlayer-flags",
 )
 KEYS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+SOURCE_ARN = "arn:aws:rds:us-east-1:000000000000:db:trustlayer"
 SCHEMA = (
     "CREATE TABLE profiles (id text PRIMARY KEY, value text NOT NULL, at timestamptz NOT NULL DEFAULT now())"
 )
 
 
 class World:
-    """The site. state: its folder, thrown away by whoever made it."""
+    """The site. state: its folder, thrown away by whoever made it. stacks: us-west-2 and the global parts are left
+    for the real Pulumi stacks to build, through the providers that are then served."""
 
-    def __init__(self, state: Path, clock: Clock) -> None:
-        self.state, self.clock = state, clock
+    def __init__(self, state: Path, clock: Clock, stacks: bool = False) -> None:
+        self.state, self.clock, self.stacks = state, clock, stacks
+        self.served: Served | None = None
+        self.zone_id = self.distribution = ""
         state.chmod(0o755)  # the database's user has to reach its folders
         (state / "logs").mkdir(exist_ok=True)
         self.planes = {region: ControlPlane(region, state / region, zones) for region, zones in ZONES.items()}
@@ -60,7 +71,7 @@ class World:
         self.agents: dict[str, Agent] = {}
         self.moto: dict[str, asyncio.subprocess.Process] = {}
         self.moto_ports = {EAST: free_port(), WEST: free_port()}
-        self.rds = Rds(self.aws(WEST), clock, self._promoted)
+        self.rds = Rds(self.aws(WEST), clock, self._promoted, self._replica_made)
         self.names = Names(clock, f"{self.aws(WEST)}/{FLAGS}/active")
         self.lost_regions: set[str] = set()
         self.port = free_port()
@@ -83,13 +94,14 @@ class World:
             "databases": {name: {"dsn": dsn(i.port), "zone": DATABASES.get(name, ""), "region": EAST if name in DATABASES else WEST} for name, i in self.databases.items()},
             "replica": REPLICA, "aws": {EAST: self.aws(EAST), WEST: self.aws(WEST)}, "rds": f"http://127.0.0.1:{self.port}/_rds/",
             "buckets": {"backups": BACKUPS, "copy": BACKUPS_COPY, "storage": STORAGE, "flags": FLAGS},
-            "pgBin": str(postgres_bin()), "zoneId": self.zone_id, "distribution": self.distribution, "domain": "trustlayer.exemplo.com",
+            "attach": self.served.attach if self.served else "", "pgBin": str(postgres_bin()), "zoneId": self.zone_id, "distribution": self.distribution, "domain": "trustlayer.exemplo.com",
         }  # fmt: skip
 
     async def start(self) -> None:
         """Both control planes, the databases, AWS; then what runs on them."""
         await asyncio.gather(self.link.start(), self._start_aws(), asyncio.to_thread(self._start_databases))
-        await asyncio.to_thread(self._clone_replica)
+        if not self.stacks:
+            await asyncio.to_thread(self._replica_made, REPLICA)
         await asyncio.gather(*(asyncio.to_thread(plane.start) for plane in self.planes.values()))
         await asyncio.to_thread(self._deploy)
         self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=8))
@@ -101,7 +113,13 @@ class World:
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-        self._tasks = [asyncio.create_task(self.names.run()), asyncio.create_task(self._replicate())]
+        self._tasks = [
+            asyncio.create_task(work()) for work in (self.names.run, self._replicate, self._secrets)
+        ]
+        if self.stacks:
+            from localcloud.trustlayer.provider import serve
+
+            self.served = serve(Site(self.description()))
 
     async def stop(self) -> None:
         """End everything; nothing of it is left."""
@@ -112,6 +130,8 @@ class World:
         if self._client is not None:
             await self._client.close()
         await self.link.stop()
+        if self.served is not None:
+            await asyncio.to_thread(self.served.stop)
         for agent in self.agents.values():
             await asyncio.to_thread(agent.stop)
         for plane in self.planes.values():
@@ -142,16 +162,28 @@ class World:
     def _given_aws(self) -> None:
         """What the site's AWS account holds already."""
 
-        def client(service: str, region: str) -> Json:
-            return boto3.client(service, region_name=region, endpoint_url=self.aws(region), **KEYS)
+        def client(service: str, region: str, at: str = "") -> Json:
+            return boto3.client(service, region_name=region, endpoint_url=self.aws(at or region), **KEYS)
 
         east, west = client("s3", EAST), client("s3", WEST)
         place = {"CreateBucketConfiguration": {"LocationConstraint": WEST}}
-        east.create_bucket(Bucket=BACKUPS)
-        east.create_bucket(Bucket=STORAGE)
-        for bucket in (BACKUPS_COPY, FLAGS, STORAGE):
-            west.create_bucket(Bucket=bucket, **place)
+        for bucket in (BACKUPS, STORAGE):
+            east.create_bucket(Bucket=bucket)
+            east.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        west.create_bucket(Bucket=STORAGE, **place)
         west.put_bucket_versioning(Bucket=STORAGE, VersioningConfiguration={"Status": "Enabled"})
+        client("rds", EAST, WEST).create_db_instance(
+            DBInstanceIdentifier="trustlayer", MasterUsername="postgres", MasterUserPassword="not-used-here", Engine="postgres",
+            DBInstanceClass="db.m6g.large", AllocatedStorage=100, StorageEncrypted=True,
+        )  # fmt: skip
+        if self.stacks:
+            return
+        for bucket in (BACKUPS_COPY, FLAGS):
+            west.create_bucket(Bucket=bucket, **place)
+        readable = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{FLAGS}/active"}  # fmt: skip
+        west.put_bucket_policy(
+            Bucket=FLAGS, Policy=json.dumps({"Version": "2012-10-17", "Statement": [readable]})
+        )
         zone = client("route53", EAST).create_hosted_zone(
             Name="trustlayer.exemplo.com", CallerReference="given"
         )
@@ -163,16 +195,10 @@ class World:
                                      "ForwardedValues": {"QueryString": False, "Cookies": {"Forward": "none"}}},
         })  # fmt: skip
         self.distribution = made["Distribution"]["Id"]
-        rds = client("rds", WEST)
-        kind = {"Engine": "postgres", "DBInstanceClass": "db.m6g.large", "AllocatedStorage": 100}
-        rds.create_db_instance(
-            DBInstanceIdentifier="trustlayer",
-            MasterUsername="postgres",
-            MasterUserPassword="not-used-here",
-            **kind,
-        )
-        rds.create_db_instance_read_replica(
-            DBInstanceIdentifier=REPLICA, SourceDBInstanceIdentifier="trustlayer"
+        client("rds", WEST).create_db_instance_read_replica(
+            DBInstanceIdentifier=REPLICA,
+            SourceDBInstanceIdentifier=SOURCE_ARN,
+            DBInstanceClass="db.m6g.large",
         )
 
     def _start_databases(self) -> None:
@@ -190,17 +216,37 @@ class World:
         ):
             first.sql(line)
 
-    def _clone_replica(self) -> None:
-        replica = self.databases[REPLICA]
-        replica.clone(self.link.port)
-        replica.start()
+    def _replica_made(self, identifier: str) -> None:
+        """A read replica that RDS has made is a real one: cloned from the primary over the wire, and streaming."""
+        if identifier not in self.databases:
+            self.databases[identifier] = Instance(identifier, self.state / "pg" / identifier)
+        replica = self.databases[identifier]
+        if not replica.alive:
+            replica.clone(self.link.port)
+            replica.start()
+
+    async def _secrets(self) -> None:
+        """What an operator's own tool puts into the cluster: where the database of us-west-2 is."""
+        path = f"/api/v1/namespaces/{NAMESPACE}/secrets"
+        body = {
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "trustlayer-database"},
+            "stringData": {"DATABASE_URL": dsn(self.databases[REPLICA].port)},
+        }  # fmt: skip
+        while True:
+            with contextlib.suppress(DrError):  # the namespace is not there yet
+                client = self.planes[WEST].client()
+                if await asyncio.to_thread(client.get, f"/api/v1/namespaces/{NAMESPACE}"):
+                    await asyncio.to_thread(client.create, path, body)
+                    return
+            await asyncio.sleep(0.5)
 
     def _deploy(self) -> None:
         for region, (api, frontend) in {EAST: (5, 3), WEST: (0, 0)}.items():
             client = self.planes[region].client()
             url = dsn(self.databases["db-a" if region == EAST else REPLICA].port)
             placed = DATABASES if region == EAST else {}
-            for path, body in objects(url, api, frontend, placed):
+            given = () if self.stacks and region == WEST else objects(url, api, frontend, placed)
+            for path, body in given:
                 client.create(path, body)
             own = {name: self.databases[name] for name in placed}
             self.agents[region] = Agent(self.planes[region].client(), own, self.state / "logs")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from components.image_app.guard import GuardError, check
+from components.guard import GuardError, check
 from components.settings import Mode, Settings
 from recovery.model import Json
 from tests.components.recording import Recording, Watcher, main_program, watch, whole

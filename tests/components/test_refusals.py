@@ -13,7 +13,7 @@ import pulumi
 import pytest
 
 from clouds.pulumi_cli import failure
-from components.image_app.guard import GuardError, check
+from components.guard import GuardError, check
 from components.refused import RefusedSettingsError
 from components.schema import SettingsError
 from recovery.exit_codes import ExitCode

@@ -193,8 +193,7 @@ def copy_program(folder: Path) -> Path:
     folder.mkdir(parents=True)
     for path in (*ROOT.glob("Pulumi*.yaml"), ROOT / "__main__.py"):
         shutil.copy(path, folder)
-    for stack in ("standby", "active"):  # a salt of somebody's own run is none of ours
-        path = folder / f"Pulumi.{stack}.yaml"
+    for path in folder.glob("Pulumi.*.yaml"):  # a salt of somebody's own run is none of ours
         kept = [line for line in path.read_text().splitlines(True) if not line.startswith("encryptionsalt:")]
         path.write_text("".join(kept))
     for name in ("components", "recovery", "clouds", "scripts", "localcloud"):

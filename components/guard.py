@@ -9,7 +9,6 @@ import pulumi
 
 from components.refused import Refused
 from components.schema import PROJECT
-from components.settings import Settings
 
 
 class GuardError(Refused):
@@ -20,8 +19,9 @@ class GuardError(Refused):
         super().__init__(f"{summary}\n  why it matters: {detail}\n  fix: {fix}")
 
 
-def check(stamp: object, wanted: str, stack: str) -> None:
-    """Compare the stamp that a hand-over left with the program's own. Raises GuardError in three parts."""
+def check(stamp: object, wanted: str, stack: str, standby: str = "standby") -> None:
+    """Compare the stamp that a hand-over left with the program's own. standby: the stack that hands over. Raises
+    GuardError in three parts."""
     if stamp == wanted:
         return
     what = "was handed over from an older footprint" if stamp else "was never handed over"
@@ -30,23 +30,22 @@ def check(stamp: object, wanted: str, stack: str) -> None:
         f"stack {stack} {what}{figures}; nothing was created or changed",
         "its checkpoint does not know the resources as they are, so it would create them again or miss what was "
         "added since",
-        f"dr handover standby {stack}",
+        f"dr handover {standby} {stack}",
     )
 
 
-def passed(site: Settings) -> pulumi.Output[str]:
-    """The footprint's fingerprint, known only when this stack may go on. Everything waits for it.
+def passed(wanted: str, *, active: bool, standby: str = "standby") -> pulumi.Output[str]:
+    """The footprint's fingerprint `wanted`, known only when this stack may go on. Everything waits for it.
 
-    A first up of mode standby may pass: where a footprint exists already, Azure refuses its first create.
+    A first up of mode standby may pass: where a footprint exists already, the cloud refuses its first create.
     """
-    wanted = site.fingerprint
-    if not site.active:
+    if not active:
         return pulumi.Output.from_input(wanted)
     stack = pulumi.get_stack()
     own = pulumi.StackReference("own-stack", stack_name=f"organization/{PROJECT}/{stack}")
 
     def answered(outputs: Mapping[str, Any] | None) -> str:
-        check((outputs or {}).get("footprint"), wanted, stack)
+        check((outputs or {}).get("footprint"), wanted, stack, standby)
         return wanted
 
     return own.outputs.apply(answered)

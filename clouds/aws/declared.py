@@ -1,0 +1,240 @@
+"""The site's declared AWS resources as they are: by token and id, in the shape of Pulumi's inputs.
+
+Read by the drift checker and by the locally served provider. Every reader answers all the keys that it can read, None
+where AWS has no value; None as a whole where there is no such resource. A denied or failed read raises: it is neither.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from clouds.trustlayer_site import Site
+from recovery.errors import Unobserved
+from recovery.model import Json
+from recovery.trustlayer.kinds import AWS
+
+Client = Any  # boto3 clients have no static type
+_GONE = {
+    "404", "NoSuchBucket", "NoSuchKey", "NoSuchBucketPolicy", "NoSuchPublicAccessBlockConfiguration", "ReplicationConfigurationNotFoundError",
+    "ObjectLockConfigurationNotFoundError", "DBInstanceNotFound", "DBInstanceNotFoundFault", "NoSuchHostedZone", "NoSuchHealthCheck", "NoSuchEntity", "NoSuchDistribution",
+}  # fmt: skip
+
+
+def client(site: Site, token: str) -> Client:
+    """The boto3 client that a token's resources are read and written with."""
+    service = token.partition(":")[2].partition("/")[0]
+    return site.aws(service, AWS[token].region)
+
+
+def read(site: Site, token: str, id: str) -> dict[str, Json] | None:
+    """The live resource. id: as AWS (and Pulumi) calls it. Raises Unobserved."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return _READERS[token](client(site, token), id)
+    except ClientError as exc:
+        if str(exc.response.get("Error", {}).get("Code")) in _GONE:
+            return None
+        raise _unseen(token, id, exc) from exc
+    except BotoCoreError as exc:
+        raise _unseen(token, id, exc) from exc
+
+
+def find(site: Site, token: str, inputs: Mapping[str, Json]) -> str:
+    """The id of the resource that these inputs name; "" when there is none. Raises Unobserved."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    look = _FINDERS.get(token)
+    if look is None:
+        parts = [str(inputs[key]) for key in AWS[token].name]
+        return (":" if token.startswith("aws:iam/") else "/").join(parts)
+    try:
+        return look(client(site, token), inputs)
+    except (BotoCoreError, ClientError) as exc:
+        raise _unseen(token, "/".join(str(inputs.get(k)) for k in AWS[token].name), exc) from exc
+
+
+def _unseen(token: str, id: str, why: Exception) -> Unobserved:
+    return Unobserved(
+        f"{AWS[token].type} {id} cannot be read: {type(why).__name__}: {why}", "whether it is as declared cannot be known",
+        f"aws sts get-caller-identity --region {AWS[token].region}    (then again)", retry=True,
+    )  # fmt: skip
+
+
+# -- S3 ------------------------------------------------------------------------------------------------------
+
+
+def _bucket(s3: Client, id: str) -> dict[str, Json]:
+    from botocore.exceptions import ClientError
+
+    s3.head_bucket(Bucket=id)
+    try:
+        lock = s3.get_object_lock_configuration(Bucket=id)["ObjectLockConfiguration"]
+        locked = lock.get("ObjectLockEnabled") == "Enabled"
+    except ClientError as exc:
+        if exc.response["Error"]["Code"] not in _GONE:
+            raise
+        locked = False
+    return {"bucket": id, "objectLockEnabled": locked}
+
+
+def _versioning(s3: Client, id: str) -> dict[str, Json] | None:
+    status = s3.get_bucket_versioning(Bucket=id).get("Status")
+    return {"bucket": id, "versioningConfiguration": {"status": status}} if status else None
+
+
+def _lock(s3: Client, id: str) -> dict[str, Json] | None:
+    rule = s3.get_object_lock_configuration(Bucket=id)["ObjectLockConfiguration"].get("Rule")
+    if not rule:
+        return None
+    kept = rule["DefaultRetention"]
+    return {"bucket": id, "rule": {"defaultRetention": {"mode": kept["Mode"], "days": kept.get("Days")}}}
+
+
+_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+
+
+def _public(s3: Client, id: str) -> dict[str, Json]:
+    found = s3.get_public_access_block(Bucket=id)["PublicAccessBlockConfiguration"]
+    return {"bucket": id} | {key[0].lower() + key[1:]: bool(found.get(key)) for key in _BLOCKS}
+
+
+def _policy(s3: Client, id: str) -> dict[str, Json]:
+    return {"bucket": id, "policy": s3.get_bucket_policy(Bucket=id)["Policy"]}
+
+
+def _replication(s3: Client, id: str) -> dict[str, Json]:
+    found = s3.get_bucket_replication(Bucket=id)["ReplicationConfiguration"]
+    rules = [
+        {
+            "id": rule["ID"], "status": rule["Status"], "priority": rule.get("Priority"), "filter": {},
+            "deleteMarkerReplication": {"status": (rule.get("DeleteMarkerReplication") or {}).get("Status")},
+            "destination": {"bucket": rule["Destination"]["Bucket"]},
+        }
+        for rule in found["Rules"]
+    ]  # fmt: skip
+    return {"bucket": id, "role": found["Role"], "rules": rules}
+
+
+# -- RDS, Route 53, IAM, CloudFront --------------------------------------------------------------------------
+
+
+def _instance(rds: Client, id: str) -> dict[str, Json]:
+    one = rds.describe_db_instances(DBInstanceIdentifier=id)["DBInstances"][0]
+    return {
+        "identifier": one["DBInstanceIdentifier"], "replicateSourceDb": one.get("ReadReplicaSourceDBInstanceIdentifier") or None,
+        "instanceClass": one["DBInstanceClass"], "storageEncrypted": bool(one.get("StorageEncrypted")), "kmsKeyId": one.get("KmsKeyId"),
+        "deletionProtection": bool(one.get("DeletionProtection")), "backupRetentionPeriod": one.get("BackupRetentionPeriod"),
+        "arn": one.get("DBInstanceArn"), "status": one["DBInstanceStatus"],
+    }  # fmt: skip
+
+
+def _zone(route53: Client, id: str) -> dict[str, Json]:
+    found = route53.get_hosted_zone(Id=id)
+    return {"name": found["HostedZone"]["Name"].rstrip("."), "zoneId": id, "id": id}
+
+
+def _find_zone(route53: Client, inputs: Mapping[str, Json]) -> str:
+    name = str(inputs["name"]).rstrip(".")
+    for zone in route53.list_hosted_zones_by_name(DNSName=name)["HostedZones"]:
+        if zone["Name"].rstrip(".") == name and not zone.get("Config", {}).get("PrivateZone"):
+            return str(zone["Id"]).rpartition("/")[2]
+    return ""
+
+
+def _health(route53: Client, id: str) -> dict[str, Json]:
+    one = route53.get_health_check(HealthCheckId=id)["HealthCheck"]["HealthCheckConfig"]
+    return {
+        "type": one["Type"], "fqdn": one.get("FullyQualifiedDomainName"), "port": one.get("Port"), "resourcePath": one.get("ResourcePath"),
+        "requestInterval": one.get("RequestInterval"), "failureThreshold": one.get("FailureThreshold"),
+        "invertHealthcheck": bool(one.get("Inverted")), "disabled": bool(one.get("Disabled")), "id": id,
+    }  # fmt: skip
+
+
+def _find_health(route53: Client, inputs: Mapping[str, Json]) -> str:
+    for page in route53.get_paginator("list_health_checks").paginate():
+        for one in page["HealthChecks"]:
+            config = one["HealthCheckConfig"]
+            if (config.get("FullyQualifiedDomainName"), config.get("ResourcePath")) == (
+                inputs["fqdn"],
+                inputs["resourcePath"],
+            ):
+                return str(one["Id"])
+    return ""
+
+
+def _record(route53: Client, id: str) -> dict[str, Json] | None:
+    zone, name, kind, which = id.split("_", 3)
+    pages = route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone)
+    for page in pages:
+        for one in page["ResourceRecordSets"]:
+            if (one["Name"].rstrip("."), one["Type"], one.get("SetIdentifier", "")) == (name, kind, which):
+                return {
+                    "zoneId": zone, "name": name, "type": kind, "setIdentifier": which or None, "ttl": one.get("TTL"),
+                    "records": [r["Value"] for r in one.get("ResourceRecords", [])], "healthCheckId": one.get("HealthCheckId"),
+                    "failoverRoutingPolicies": [{"type": one["Failover"]}] if one.get("Failover") else None,
+                }  # fmt: skip
+    return None
+
+
+def _find_record(route53: Client, inputs: Mapping[str, Json]) -> str:
+    zone = str(inputs.get("zoneId") or "")
+    if not zone or zone.startswith("⟦"):  # declared by a zone that is not there: so is its record not
+        domain = str(inputs["name"]).partition(".")[2]
+        zone = _find_zone(route53, {"name": domain})
+    return f"{zone}_{inputs['name']}_{inputs['type']}_{inputs.get('setIdentifier') or ''}" if zone else ""
+
+
+def _role(iam: Client, id: str) -> dict[str, Json]:
+    one = iam.get_role(RoleName=id)["Role"]
+    return {"name": id, "arn": one["Arn"], "assumeRolePolicy": _text(one["AssumeRolePolicyDocument"])}
+
+
+def _role_policy(iam: Client, id: str) -> dict[str, Json]:
+    role, _, name = id.partition(":")
+    found = iam.get_role_policy(RoleName=role, PolicyName=name)
+    return {"role": role, "name": name, "policy": _text(found["PolicyDocument"])}
+
+
+def _text(policy: Json) -> str:
+    return policy if isinstance(policy, str) else json.dumps(policy)
+
+
+def _distribution(cloudfront: Client, id: str) -> dict[str, Json]:
+    one = cloudfront.get_distribution(Id=id)["Distribution"]["DistributionConfig"]
+    origins = [{"originId": o["Id"], "domainName": o["DomainName"]} for o in one["Origins"]["Items"]]
+    cache = one["DefaultCacheBehavior"]
+    return {
+        "id": id, "enabled": bool(one["Enabled"]), "comment": one.get("Comment"), "origins": origins,
+        "defaultCacheBehavior": {"targetOriginId": cache["TargetOriginId"], "viewerProtocolPolicy": cache["ViewerProtocolPolicy"]},
+    }  # fmt: skip
+
+
+def _find_distribution(cloudfront: Client, inputs: Mapping[str, Json]) -> str:
+    listed = cloudfront.list_distributions().get("DistributionList", {}).get("Items") or []
+    return next((str(one["Id"]) for one in listed if one.get("Comment") == inputs["comment"]), "")
+
+
+_READERS: dict[str, Callable[[Client, str], dict[str, Json] | None]] = {
+    "aws:s3/bucket:Bucket": _bucket,
+    "aws:s3/bucketVersioning:BucketVersioning": _versioning,
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": _lock,
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _public,
+    "aws:s3/bucketPolicy:BucketPolicy": _policy,
+    "aws:s3/bucketReplicationConfig:BucketReplicationConfig": _replication,
+    "aws:rds/instance:Instance": _instance,
+    "aws:route53/zone:Zone": _zone,
+    "aws:route53/healthCheck:HealthCheck": _health,
+    "aws:route53/record:Record": _record,
+    "aws:iam/role:Role": _role,
+    "aws:iam/rolePolicy:RolePolicy": _role_policy,
+    "aws:cloudfront/distribution:Distribution": _distribution,
+}
+_FINDERS: dict[str, Callable[[Client, Mapping[str, Json]], str]] = {
+    "aws:route53/zone:Zone": _find_zone,
+    "aws:route53/healthCheck:HealthCheck": _find_health,
+    "aws:route53/record:Record": _find_record,
+    "aws:cloudfront/distribution:Distribution": _find_distribution,
+}
