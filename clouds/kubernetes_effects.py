@@ -24,6 +24,8 @@ def effects(site: Site) -> dict[str, Handler]:
     """Effect kind -> function, for this site."""
 
     def region(args: Mapping[str, Json], call: Call) -> Cluster:
+        if args.get("region") == "east":
+            return site.cluster(EAST)
         # After a failover to us-west-2, levels 1 and 5 recover there.
         return site.cluster(WEST if args.get("region") == "dr" or site.failed_over() else EAST)
 
@@ -138,6 +140,10 @@ def effects(site: Site) -> dict[str, Handler]:
             replicas=have,
         )
 
+    def dr_resting(args: Mapping[str, Json], call: Call) -> Outcome:
+        have = replicas(site.cluster(WEST))
+        return seen(not any(have.values()), call, f"replicas are {have}", replicas=have)
+
     def dr_scale(args: Mapping[str, Json], call: Call) -> Outcome:
         for name, count in ((FRONTEND, args["frontend"]), (API, args["api"])):
             site.cluster(WEST).scale(NAMESPACE, name, int(count))
@@ -186,7 +192,7 @@ def effects(site: Site) -> dict[str, Handler]:
     return {
         "pods.describe": described, "pods.all_ready": all_ready, "pods.reschedule": reschedule, "pods.ready": pods_ready,
         "zone.drained": drained, "zone.drain": drain, "zone.uncordon": uncordon, "api.points": points, "api.repoint": repoint,
-        "api.scaled": scaled, "api.scale": scale, "dr.scaled": dr_scaled, "dr.scale": dr_scale, "dr.gate": dr_gate,
+        "api.scaled": scaled, "api.scale": scale, "dr.scaled": dr_scaled, "dr.scale": dr_scale, "dr.resting": dr_resting, "dr.gate": dr_gate,
         "site.stopped": stopped, "site.stop": stop, "site.start": begin, "site.healthz": healthz, "names.lead": lead,
     }  # fmt: skip
 

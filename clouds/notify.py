@@ -49,9 +49,12 @@ class Delivery:
 Deliver = Callable[[Channel, Message], Delivery]
 
 
-def channels(root: Path, audience: str, environ: Mapping[str, str] = os.environ) -> list[Channel]:
-    """The channels of an audience, the outbox first. Raises BadInput for a URL whose variables are not set."""
-    project, config, _ = stack_config(root, "standby")
+def channels(
+    root: Path, audience: str, environ: Mapping[str, str] = os.environ, stack: str = "standby"
+) -> list[Channel]:
+    """The channels of an audience, the outbox first, as `stack`'s file names them. Raises BadInput for a URL whose
+    variables are not set."""
+    project, config, _ = stack_config(root, stack)
     named: Mapping[str, Json] = json.loads(config.get(f"{project}:channels") or "{}")
     found = [Channel(OUTBOX, str(home(root, environ) / OUTBOX / f"{audience}.jsonl"))]
     for one in named.get(audience) or []:

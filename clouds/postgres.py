@@ -77,6 +77,15 @@ class Server:
         text = "SELECT pg_wal_lsn_diff(coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0'), '0/0')"
         return int(self.ask(text, database="postgres")[0][0])
 
+    def written(self) -> int:
+        """Position up to which a primary has written, as bytes from the beginning."""
+        return int(self.ask("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')", database="postgres")[0][0])
+
+    def replayed(self) -> int:
+        """Position up to which a standby's data can be read, as bytes from the beginning."""
+        text = "SELECT pg_wal_lsn_diff(coalesce(pg_last_wal_replay_lsn(), '0/0'), '0/0')"
+        return int(self.ask(text, database="postgres")[0][0])
+
     def lag(self) -> float | None:
         """Seconds that a standby's last replayed transaction is old, 0 when it has replayed all it received from a
         primary that is still there; None: nothing was replayed yet."""

@@ -27,6 +27,7 @@ from recovery.arm.catalogue import CATALOGUE, ArmType
 from recovery.arm.placeholders import placeholder
 from recovery.errors import Failed
 from recovery.model import REDACTED, Desired, Json
+from recovery.trustlayer import kinds
 
 _SIGNATURE = rpc._special_sig_key
 _SECRET = rpc._special_secret_sig
@@ -117,15 +118,29 @@ class Recorder(mocks.MockMonitor):
             )
         row = CATALOGUE.get(request.type)
         self.found[urn] = Desired(
-            request.type, _arm_type(row, inputs), id, inputs, self._options(request), self._source(request)
+            request.type,
+            _arm_type(row, inputs) or kinds.type_of(request.type),
+            id,
+            inputs,
+            self._options(request),
+            self._source(request),
         )
         self.ids[urn] = id
         answer = struct_pb2.Struct()
         answer.CopyFrom(request.object)
         _answer(answer, request.type, id, row)
-        return resource_pb2.RegisterResourceResponse(urn=urn, id=id, object=answer)
+        made = kinds.AWS[request.type].made if request.type in kinds.AWS else ()
+        for output in made:
+            answer[output] = placeholder(id, output)
+        own = placeholder(id, "id") if "id" in made else id
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=own, object=answer)
 
     def _id(self, request: Any, inputs: Mapping[str, Json]) -> str:
+        if kinds.type_of(request.type):
+            return kinds.id_of(request.type, inputs)
+        if request.type.startswith(("aws:", "kubernetes:")):
+            self.problems.append(f"{request.name}: {request.type} is not in recovery/trustlayer/kinds.py")
+            return f"unknown:{request.name}"
         if not request.type.startswith("azure-native:"):
             return f"gate:{request.name}"
         row = CATALOGUE.get(request.type)

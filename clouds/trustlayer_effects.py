@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from clouds import kubernetes_effects, postgres_effects
+from clouds import failback_effects, kubernetes_effects, postgres_effects
 from clouds.aws import backup, rds, route53
 from clouds.kubernetes import deployment_path
 from clouds.kubernetes_effects import API, FRONTEND, public, ready
@@ -23,7 +23,7 @@ def effects(site: Site) -> dict[str, Handler]:
     """Effect kind -> function."""
     return {
         **kubernetes_effects.effects(site), **postgres_effects.effects(site), **rds.effects(site),
-        **route53.effects(site), **backup.effects(site),
+        **route53.effects(site), **backup.effects(site), **failback_effects.effects(site),
     }  # fmt: skip
 
 

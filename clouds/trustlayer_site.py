@@ -24,6 +24,7 @@ class Site:
     """The site as the operator's file names it. body: that file."""
 
     body: Mapping[str, Json]
+    path: Path | None = None
     _clusters: dict[str, Cluster] = field(default_factory=dict)
 
     @classmethod
@@ -31,7 +32,7 @@ class Site:
         """By the file named, or by DR_TRUSTLAYER. Raises BadInput."""
         name = path or os.environ.get("DR_TRUSTLAYER", "")
         try:
-            return cls(json.loads(Path(name).read_text()))
+            return cls(json.loads(Path(name).read_text()), Path(name))
         except (OSError, ValueError) as exc:
             raise BadInput(
                 f"the site's file {name or '(DR_TRUSTLAYER is not set)'} cannot be read: {exc}",
@@ -57,6 +58,22 @@ class Site:
     def replica(self) -> Server:
         """The cross-region read replica."""
         return self.databases[str(self.body["replica"])]
+
+    @property
+    def home(self) -> str:
+        """The server that is primary in normal times: named in the file, else the primary region's first."""
+        return str(self.body.get("home") or next(iter(self.in_region(EAST))))
+
+    def replace_replica(self, name: str, dsn: str) -> None:
+        """The cross-region replica is another one from now on; the site's file says so too, whole or not at all."""
+        old = str(self.body["replica"])
+        kept = {key: row for key, row in self.body["databases"].items() if key not in (old, name)}
+        rows = {**kept, name: {**self.body["databases"][old], "dsn": dsn}}
+        self.body = {**self.body, "databases": rows, "replica": name}
+        if self.path is not None:
+            fresh = self.path.with_suffix(".new")
+            fresh.write_text(json.dumps(self.body, indent=1))
+            fresh.replace(self.path)
 
     def cluster(self, region: str) -> Cluster:
         """A region's cluster. Raises Unobserved when its kubeconfig cannot be used because it was never reached."""
@@ -92,13 +109,9 @@ class Site:
 
     def failed_over(self) -> bool:
         """Does the flag say that us-west-2 serves? A missing flag, and one that nobody can ask for, mean no."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        from clouds.gates.flag import flagged
 
-        try:
-            self.aws("s3", WEST).head_object(Bucket=str(self.body["buckets"]["flags"]), Key=FLAG)
-        except (BotoCoreError, ClientError):
-            return False
-        return True
+        return flagged(self) is True
 
     @property
     def pg_bin(self) -> str:

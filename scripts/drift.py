@@ -26,7 +26,10 @@ SHORTEST_WATCH = 5.0
 
 def _drift(
     stack: Annotated[
-        str, typer.Option("-s", "--stack", help="Whose mode is wanted: standby or active.")
+        str,
+        typer.Option(
+            "-s", "--stack", help="Whose mode is wanted: standby or active, or a stack of site trustlayer."
+        ),
     ] = "standby",
     desired: Annotated[
         Path | None,
@@ -74,6 +77,7 @@ def _drift(
       dr drift -s standby --format html -o drift.html     for people
       dr drift -s standby --format sarif -o drift.sarif   for a code host
       dr drift --desired desired.json --live live.json    two files, no cloud
+<<<<<<< HEAD
       dr drift -s standby --watch --every 30              until Ctrl-C
       dr drift -s standby --baseline-write                right after a clean deployment
     """
@@ -128,6 +132,47 @@ def _check_options(format: str, watch: bool, every: float, output: Path | None, 
             "the reads of a subscription are budgeted, and a failover needs them too",
             f"dr drift --watch --every {SHORTEST_WATCH:g}",
         )
+=======
+      dr drift -s trustlayer-standby                      site trustlayer: AWS and Kubernetes
+      dr drift -s standby --baseline-write                right after a clean deployment
+    """
+    if format not in ("text", "json"):
+        raise BadInput(
+            f"--format {format} is not known", "the output would not be what was expected", "--format json"
+        )
+    wanted, found = _read(stack, desired, live)
+    if stack.startswith("trustlayer-"):
+        from recovery.trustlayer.drift import check
+    else:
+        check = report.check
+    if baseline_write:
+        return _write(baseline or _default(stack), check(wanted, found, None, stack), stack)
+    # Files from elsewhere are compared as they are: only a baseline that was named is applied to them.
+    known = baselines.parse(_json(baseline)) if baseline else None
+    if known is None and not live and (path := _default(stack)).exists():
+        known = baselines.parse(_json(path))
+    result = check(wanted, found, known, stack)
+    if format == "json":
+        typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False, default=str))
+    else:
+        for line in text.lines(result):
+            typer.echo(line)
+    return int(result.exit_code)
+
+
+def _read(stack: str, desired: Path | None, live: Path | None) -> tuple[list[Desired], Live]:
+    wanted = files.parse_desired(_json(desired), str(desired)) if desired else _program(stack)
+    if live:
+        return wanted, files.parse_live(_json(live), wanted, str(live))
+    if stack.startswith("trustlayer-"):
+        from clouds.trustlayer_live import read_live as read_site
+        from clouds.trustlayer_site import Site
+
+        return wanted, read_site(Site.load(), wanted)
+    from clouds.azure.arm import Arm
+    from clouds.azure.live import read_live
+    from clouds.endpoints import load
+>>>>>>> 785e890 (wip)
 
 
 def _against(desired: Path | None, live: Path | None) -> str:

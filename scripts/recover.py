@@ -20,12 +20,18 @@ from recovery.runbook import events as ev
 from recovery.runbook.machine import Output
 from recovery.runbook.roles import Role
 from recovery.runbook.state import SETTLED, Ask, Mode, Phase, State, outstanding
+from recovery.runbook.steps import Runbook
+from recovery.trustlayer.failback import back as failback
 from recovery.trustlayer.runbooks import book
+from recovery.trustlayer.status import IMPACT
 from scripts.command import run
 
 if TYPE_CHECKING:
+    from clouds.incident_status import Teller
     from clouds.journal_place import SharedJournal
+    from clouds.notify import Channel
     from clouds.runbook.calls import Heard
+    from clouds.runbook.executor import Executor
     from clouds.trustlayer_site import Site
 
 Answer = Callable[[Ask], bool]
@@ -39,8 +45,14 @@ def main(argv: Sequence[str]) -> int:
 
 def command(
     level: Annotated[
-        int, typer.Option(help="1 component, 2 service, 3 zone, 4 region, 5 total loss.", min=1, max=5)
-    ],
+        int, typer.Option(help="1 component, 2 service, 3 zone, 4 region, 5 total loss.", min=0, max=5)
+    ] = 0,
+    back: Annotated[
+        int,
+        typer.Option(
+            help="Failback: return from level 2, 3 or 4 once what was lost is there again.", min=0, max=4
+        ),
+    ] = 0,
     zone: Annotated[str, typer.Option(help="Level 3: the lost zone.")] = "us-east-1a",
     date: Annotated[str, typer.Option(help="Level 5: the backup's day, YYYYMMDD.")] = "",
     overwrite_newer: Annotated[
@@ -56,10 +68,19 @@ def command(
 
     Each approval shows its consequence and wants the word yes, typed; there is no option that gives it.
 
-    Example: dr assess && dr recover --level 2
+    \b
+    Examples:
+      dr assess && dr recover --level 2
+      dr recover --level 4 --dry-run
+      dr recover --back 4      (once us-east-1 is there again)
     """
     from recovery.runbook.render import markdown
 
+    if bool(level) == bool(back) or back == 1:
+        raise BadInput(
+            "name one of --level 1 to 5, or --back 2 to 4", "nothing was done: which runbook is meant is not known",
+            "dr assess    (says which level it is)",
+        )  # fmt: skip
     if level == 5 and not date:
         raise BadInput(
             "level 5 needs --date",
@@ -67,7 +88,8 @@ def command(
             "dr backup list",
         )
     if dry_run:
-        print(markdown(book(level, zone, date or "YYYYMMDD", overwrite_newer)))
+        given = {"zone": zone, "date": date or "YYYYMMDD", "overwrite": overwrite_newer}
+        print(markdown(runbook_of(back or level, bool(back), given)))
         return 0
     from clouds.journal_place import SharedJournal, home
     from clouds.trustlayer_site import Site
@@ -79,14 +101,16 @@ def command(
         _people(people),
         typed,
     )
-    state = recovery.go(level, {"zone": zone, "date": date, "overwrite": overwrite_newer})
+    recovery.tells = telling(recovery)
+    given = {"zone": zone, "date": date, "overwrite": overwrite_newer}
+    state = recovery.go(back or level, given, back=bool(back))
     print(verdict(state))
     if state.mode is Mode.COMPLETED:
         return 0
     stuck = state.stuck or tuple(one.step for one in outstanding(state))
     raise Failed(
         f"{state.runbook.id} stands at {', '.join(f'{id}: {state.of(id).reason or state.of(id).phase}' for id in stuck)}",
-        "service is not restored", f"dr recover --level {level}    (tries the failed steps again)",
+        "service is not restored", f"dr recover --{'back' if back else 'level'} {back or level}    (tries the failed steps again)",
     )  # fmt: skip
 
 
@@ -100,20 +124,26 @@ class Recovery:
     answer: Answer
     say: Callable[[str], None] = print
     shown: set[tuple[str, Phase]] = field(default_factory=set)
+    tells: Callable[[str, int], Teller] | None = None
+    """(run, level) -> who tells the audiences of it (TL-7); None: nobody is told."""
+    teller: Teller | None = None
 
-    def go(self, level: int, given: Mapping[str, Json]) -> State:
-        """Begin the level's runbook, or take up its unfinished run. Returns where it stands at the end."""
+    def go(self, level: int, given: Mapping[str, Json], back: bool = False) -> State:
+        """Begin the level's runbook (back: its failback), or take up its unfinished run. Returns where it stands at
+        the end."""
         from clouds.runbook.executor import Executor
         from clouds.runbook.runner import Threads
         from clouds.trustlayer_effects import effects
 
         self.shown.clear()
-        name, found = f"trustlayer-{level}", self._unfinished(f"trustlayer-{level}")
+        name = f"trustlayer-{'back-' if back else ''}{level}"
+        found = self._unfinished(name)
         if found is None:
             run_id = f"{name}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
             body = {
                 "runbook": name,
                 "level": level,
+                "option": f"--{'back' if back else 'level'} {level}",
                 "given": dict(given),
                 "people": {w: sorted(map(str, r)) for w, r in self.people.items()},
             }
@@ -121,14 +151,20 @@ class Recovery:
         else:
             run_id, given = found
             self.say(f"taking up {run_id}")
-        runbook = book(
-            level, str(given.get("zone", "")), str(given.get("date", "")), bool(given.get("overwrite"))
-        )
+        runbook = runbook_of(level, back, given)
+        self.teller = self.tells(run_id, level) if self.tells else None
         executor = Executor(
             runbook, run_id, self.people, self.journal, effects(self.site), Threads(), time.time, words=self._words, watcher=self,
             patience=0.0, scale=float(self.site.body.get("scale", 1.0)), idle=0.05, tick=1.0,
         )  # fmt: skip
-        if found is not None:
+        try:
+            return self._carry_out(executor, resumed=found is not None)
+        finally:
+            if self.teller is not None:
+                self.teller.close()
+
+    def _carry_out(self, executor: Executor, resumed: bool) -> State:
+        if resumed:
             state = executor.resume()
             for (
                 step
@@ -147,13 +183,16 @@ class Recovery:
         if other:
             raise Stopped(
                 f"the run {other[-1]} is unfinished", "two recoveries at once would undo each other",
-                f"dr recover --level {begun[other[-1]]['level']}    (takes it up)",
+                f"dr recover {begun[other[-1]].get('option', '')}    (takes it up)",
             )  # fmt: skip
         return next(((run, body["given"]) for run, body in begun.items()), None)
 
     def _words(self, state: State) -> list[Heard]:
-        """Ask the person what is asked now, one question after the other."""
+        """Ask the person what is asked now, one question after the other; tell the audiences what is owed to them."""
         from clouds.runbook.calls import Heard
+
+        if self.teller is not None:
+            self.teller.look(state)
 
         for one in outstanding(state):
             if isinstance(one, Ask):
@@ -171,6 +210,8 @@ class Recovery:
 
     def changed(self, state: State, out: Sequence[Output]) -> None:
         """Tell the operator what ended."""
+        if self.teller is not None:
+            self.teller.look(state)
         for step in state.runbook.steps:
             now = state.of(step.id)
             if (
@@ -186,6 +227,31 @@ class Recovery:
     def said(self, text: str, loud: bool = False) -> None:
         """What the machine says."""
         self.say(text)
+
+
+def telling(recovery: Recovery) -> Callable[[str, int], Teller]:
+    """Status to the channels of Pulumi.trustlayer-active.yaml (`standby:channels`), and to this machine's outbox."""
+    from clouds.incident_status import Teller
+    from clouds.notify import channels, deliver
+
+    scale = float(recovery.site.body.get("scale", 1.0))
+    began = time.time()
+
+    def clock() -> float:  # a rehearsal's quarter of an hour passes as its slow operations do
+        return began + (time.time() - began) * scale
+
+    def ways(audience: str) -> list[Channel]:
+        return channels(ROOT, audience, stack="trustlayer-active")
+
+    return lambda run, level: Teller(run, IMPACT[level], recovery.journal, ways, deliver, clock)
+
+
+def runbook_of(level: int, back: bool, given: Mapping[str, Json]) -> Runbook:
+    """The runbook of a level, or of the way back from it."""
+    zone = str(given.get("zone") or "us-east-1a")
+    if back:
+        return failback(level, zone)
+    return book(level, zone, str(given.get("date", "")), bool(given.get("overwrite")))
 
 
 def typed(question: Ask) -> bool:

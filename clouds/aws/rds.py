@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit, urlunsplit
 
+from clouds.postgres import Server
 from clouds.runbook.calls import Call, Handler, Outcome, failed, ok, seen
 from clouds.trustlayer_site import WEST, Site
 from recovery.errors import Failed, Unobserved
@@ -70,4 +72,80 @@ def effects(site: Site) -> dict[str, Handler]:
                 return failed(f"still {words}")
             time.sleep(max(0.2, POLL_SECONDS / call.scale))
 
-    return {"rds.promoted": promoted, "rds.promote": promote}
+    def stop(args: Mapping[str, Json], call: Call) -> Outcome:
+        name = str(site.body["replica"])
+        if instance(site)["DBInstanceStatus"] == "available":
+            _asked(lambda: site.aws("rds", WEST).stop_db_instance(DBInstanceIdentifier=name), f"stop {name}")
+        return _wait(call, lambda: not site.replica.reachable() and _status(site) == "stopped", "not stopped")
+
+    def start(args: Mapping[str, Json], call: Call) -> Outcome:
+        name = str(site.body["replica"])
+        if _status(site) == "stopped":
+            _asked(
+                lambda: site.aws("rds", WEST).start_db_instance(DBInstanceIdentifier=name), f"start {name}"
+            )
+        return _wait(call, lambda: site.replica.reachable(), "not started")
+
+    def replaced(args: Mapping[str, Json], call: Call) -> Outcome:
+        name = str(site.body["replica"])
+        good = site.replica.reachable() and site.replica.in_recovery() and site.replica.lag() is not None
+        return seen(good, call, f"{name} is no streaming replica", replica=name)
+
+    def replace(args: Mapping[str, Json], call: Call) -> Outcome:
+        old = instance(site)
+        name = next_generation(str(site.body["replica"]))
+        rds = site.aws("rds", WEST)
+        found = [
+            one for one in rds.describe_db_instances()["DBInstances"] if one["DBInstanceIdentifier"] == name
+        ]
+        if not found:  # by an attempt whose end was not seen
+            more = {"KmsKeyId": old["KmsKeyId"]} if old.get("KmsKeyId") else {}
+            _asked(
+                lambda: rds.create_db_instance_read_replica(
+                    DBInstanceIdentifier=name, SourceDBInstanceIdentifier=str(site.body["replicaSource"]),
+                    DBInstanceClass=old["DBInstanceClass"], DeletionProtection=True, **more,
+                ),
+                f"create {name}",
+            )  # fmt: skip
+        fresh = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
+        where = fresh["Endpoint"]
+        parts = urlsplit(site.replica.dsn)
+        login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+        dsn = urlunsplit(parts._replace(netloc=f"{login}{where['Address']}:{where['Port']}"))
+        if not Server(name, dsn).reachable():
+            return failed(f"{name} does not answer yet")
+        site.replace_replica(name, dsn)
+        return ok(replica=name)
+
+    return {
+        "rds.promoted": promoted, "rds.promote": promote, "rds.stop": stop, "rds.start": start,
+        "rds.replaced": replaced, "rds.replace": replace,
+    }  # fmt: skip
+
+
+def next_generation(name: str) -> str:
+    """``trustlayer-dr-replica`` -> ``trustlayer-dr-replica-g2`` -> ``trustlayer-dr-replica-g3``."""
+    base, mark, number = name.rpartition("-g")
+    return f"{base}-g{int(number) + 1}" if mark and number.isdigit() else f"{name}-g2"
+
+
+def _status(site: Site) -> str:
+    return str(instance(site)["DBInstanceStatus"])
+
+
+def _asked(work: Callable[[], object], what: str) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        work()
+    except (BotoCoreError, ClientError) as exc:
+        raise Failed(f"RDS did not {what}: {exc}", "the step cannot go on", f"aws rds describe-db-instances --region {WEST}", retry=True) from exc  # fmt: skip
+
+
+def _wait(call: Call, holds: Callable[[], bool], why: str, seconds: float = 1700.0) -> Outcome:
+    deadline = time.monotonic() + max(30.0, seconds / call.scale)
+    while not holds():
+        if time.monotonic() > deadline:
+            return failed(why)
+        time.sleep(max(0.2, POLL_SECONDS / call.scale))
+    return ok()

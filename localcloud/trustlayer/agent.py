@@ -156,6 +156,8 @@ class Agent:
         if held.instance is not None:
             if not held.instance.alive and held.instance.name not in self.broken:
                 with contextlib.suppress(DrError):  # the next look tries again, as a kubelet would
+                    env = self._env(pod["spec"]["containers"][0])
+                    held.instance.rejoin(env.get("FOLLOW", ""), env.get("GENERATION", ""))
                     held.instance.start()
             good = held.instance.alive and held.instance.sql("SELECT 1") == "1"
         elif held.port:

@@ -89,10 +89,11 @@ class ControlPlane:
         """Our own client, by the same file."""
         return Cluster.from_kubeconfig(self.kubeconfig)
 
-    def start(self) -> None:
-        """Bring it up, with its nodes Ready. Raises Failed."""
+    def start(self, again: bool = False) -> None:
+        """Bring it up, with its nodes Ready; again: with everything that was in it before. Raises Failed."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._files()
+        if not again:
+            self._files()
         etcd, peer = free_port(), free_port()
         url = f"http://127.0.0.1:{etcd}"
         self._spawn(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from localcloud.processes import die_with_parent
 from localcloud.trustlayer.binaries import postgres_bin, server_user
@@ -117,6 +118,20 @@ class Instance:
             ]
         )
         self.follow(source_port)
+
+    def rejoin(self, source: str, generation: str) -> None:
+        """What the image's entrypoint does before the server starts: where the deployment names another primary to
+        follow, pg_rewind against it, else a new copy of it. Once a generation: the mark lies beside the data."""
+        mark = self.folder.parent / f"{self.name}.followed"
+        told = f"{source} {generation}"
+        if not source or (mark.exists() and mark.read_text() == told):
+            return
+        port = urlsplit(source).port or 5432
+        try:
+            self.rewind(port)
+        except Failed:
+            self.clone(port)
+        mark.write_text(told)
 
     def start(self) -> None:
         """Start it and wait until it answers. Raises Failed with the end of its log."""

@@ -14,15 +14,22 @@ from localcloud.durations import Clock
 
 _SOURCE = re.compile(rb"<ReadReplicaSourceDBInstanceIdentifier>[^<]*</ReadReplicaSourceDBInstanceIdentifier>")
 
+_INSTANCE = re.compile(
+    rb"<DBInstance>(?:(?!</DBInstance>).)*?<DBInstanceIdentifier>([^<]+)</DBInstanceIdentifier>.*?</DBInstance>",
+    re.S,
+)
+
 
 class Rds:
     """The door that boto3's ``rds`` client is pointed at. promote: identifier -> True once the server behind it is
-    a primary. made: starts the server behind a new read replica. moto's own are instant and of nothing."""
+    a primary. made: starts the server behind a new read replica. power: stops and starts it. moto's own are of nothing."""
 
     def __init__(
         self, moto: str, clock: Clock, promote: Callable[[str], bool], made: Callable[[str], None]
     ) -> None:
         self.moto, self.clock, self.promote, self.made = moto, clock, promote, made
+        self.power: Callable[[str, bool], None] = lambda identifier, on: None
+        self.port_of: Callable[[str], int] = lambda identifier: 5432
         self.under_way: set[str] = set()
         self.promoted: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -50,11 +57,20 @@ class Rds:
             task.add_done_callback(self._tasks.discard)
         if action == "CreateDBInstanceReadReplica" and status == 200:
             await asyncio.to_thread(self.made, identifier)
+        if action in ("StopDBInstance", "StartDBInstance") and status == 200:
+            await asyncio.to_thread(self.power, identifier, action == "StartDBInstance")
+        content = _INSTANCE.sub(self._endpoint, content)
         if identifier in self.promoted:  # moto goes on to name its source
             content = _SOURCE.sub(b"", content)
         if identifier in self.under_way:
             content = content.replace(b"<DBInstanceStatus>available<", b"<DBInstanceStatus>modifying<")
         return web.Response(body=content, status=status, content_type=kind)
+
+    def _endpoint(self, match: re.Match[bytes]) -> bytes:
+        """The instance's own address: where the server behind it really answers."""
+        port = self.port_of(match[1].decode())
+        where = f"<Endpoint><Address>127.0.0.1</Address><Port>{port}</Port></Endpoint>"
+        return re.sub(rb"<Endpoint>.*?</Endpoint>", where.encode(), match[0], count=1, flags=re.S)
 
     async def _promotion(self, identifier: str) -> None:
         await self.clock.sleep("database promotion")

@@ -71,7 +71,10 @@ class World:
         self.agents: dict[str, Agent] = {}
         self.moto: dict[str, asyncio.subprocess.Process] = {}
         self.moto_ports = {EAST: free_port(), WEST: free_port()}
+        # us-east-1's AWS answers through a wire of its own, so that it can be lost with all it holds kept.
+        self.front = Link(lambda: self.moto_ports[EAST], 0.0)
         self.rds = Rds(self.aws(WEST), clock, self._promoted, self._replica_made)
+        self.rds.power, self.rds.port_of = self._power, self._port_of
         self.names = Names(clock, f"{self.aws(WEST)}/{FLAGS}/active")
         self.lost_regions: set[str] = set()
         self.port = free_port()
@@ -83,7 +86,8 @@ class World:
 
     def aws(self, region: str) -> str:
         """Where a region's AWS answers."""
-        return f"http://127.0.0.1:{self.moto_ports[region]}"
+        port = self.front.port if region == EAST else self.moto_ports[region]
+        return f"http://127.0.0.1:{port}"
 
     def description(self) -> dict[str, Json]:
         """What `dr` has to know, as its site file."""
@@ -92,7 +96,7 @@ class World:
             "clusters": {region: str(plane.kubeconfig) for region, plane in self.planes.items()},
             "zones": {region: list(zones) for region, zones in ZONES.items()},
             "databases": {name: {"dsn": dsn(i.port), "zone": DATABASES.get(name, ""), "region": EAST if name in DATABASES else WEST} for name, i in self.databases.items()},
-            "replica": REPLICA, "aws": {EAST: self.aws(EAST), WEST: self.aws(WEST)}, "rds": f"http://127.0.0.1:{self.port}/_rds/",
+            "replica": REPLICA, "replicaSource": SOURCE_ARN, "home": "db-a", "aws": {EAST: self.aws(EAST), WEST: self.aws(WEST)}, "rds": f"http://127.0.0.1:{self.port}/_rds/",
             "buckets": {"backups": BACKUPS, "copy": BACKUPS_COPY, "storage": STORAGE, "flags": FLAGS},
             "attach": self.served.attach if self.served else "", "pgBin": str(postgres_bin()), "zoneId": self.zone_id, "distribution": self.distribution, "domain": "trustlayer.exemplo.com",
         }  # fmt: skip
@@ -130,6 +134,7 @@ class World:
         if self._client is not None:
             await self._client.close()
         await self.link.stop()
+        await self.front.stop()
         if self.served is not None:
             await asyncio.to_thread(self.served.stop)
         for agent in self.agents.values():
@@ -142,6 +147,7 @@ class World:
             await end(process, 1.0)
 
     async def _start_aws(self) -> None:
+        await self.front.start()
         for region, port in self.moto_ports.items():
             self.moto[region] = await spawn(
                 [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
@@ -224,6 +230,16 @@ class World:
         if not replica.alive:
             replica.clone(self.link.port)
             replica.start()
+
+    def _power(self, identifier: str, on: bool) -> None:
+        instance = self.databases[identifier]
+        if on:
+            instance.start()
+        else:
+            instance.stop()
+
+    def _port_of(self, identifier: str) -> int:
+        return self.databases[identifier].port if identifier in self.databases else 5432
 
     async def _secrets(self) -> None:
         """What an operator's own tool puts into the cluster: where the database of us-west-2 is."""
@@ -328,6 +344,13 @@ class World:
                 self.agents[EAST].regain_zone(body["zone"])
             case "lose-region":
                 self._lose_region()
+            case "regain-region":
+                self._regain_region()
+            case "cut-link":  # the wire between the regions: replication stands still, and nothing else
+                self.link.cut = True
+                self.link.break_off()
+            case "mend-link":
+                self.link.cut = False
             case "lose-database":  # its volume is gone: the pod stands, the server does not start
                 self.agents[EAST].broken.add(body["name"])
                 self.databases[body["name"]].kill()
@@ -386,7 +409,19 @@ class World:
             self.agents[EAST].broken.add(name)
             self.databases[name].kill()
         self.agents[EAST].stop()
-        self.moto[EAST].kill()
+        self.front.cut = True
+        self.front.break_off()
+
+    def _regain_region(self) -> None:
+        """Power returns: control plane, AWS, and the servers as they were killed. What they believe is theirs to find out."""
+        plane, old = self.planes[EAST], self.agents[EAST]
+        plane.start(again=True)
+        self.front.cut = False
+        fresh = Agent(plane.client(), old.instances, old.logs)
+        self.agents[EAST] = fresh
+        fresh.start()
+        self.link.cut = False
+        self.lost_regions.discard(EAST)
 
     async def _status(self, _: web.Request) -> web.Response:
         return web.json_response({

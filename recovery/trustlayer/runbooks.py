@@ -17,7 +17,7 @@ _PODS = Budget(15, 30)
 _YES = one_of(Role.INCIDENT_COMMANDER, Role.TECH_LEAD)
 
 
-def _healthz(*needs: str, requirement: str, region: str = "") -> Step:
+def healthz_step(*needs: str, requirement: str, region: str = "") -> Step:
     return Step(
         "healthz", "The public /healthz answers 200, from a query on the database", "verify", Role.SRE, Budget(2, 10),
         (requirement,), needs, do=Effect("site.healthz", {"region": region} if region else {}), retries=8,
@@ -25,7 +25,7 @@ def _healthz(*needs: str, requirement: str, region: str = "") -> Step:
     )  # fmt: skip
 
 
-def _ready(
+def ready_step(
     id: str,
     title: str,
     needs: tuple[str, ...],
@@ -56,8 +56,8 @@ def level_1() -> Runbook:
                 Budget(5, 15), ("TL-1",), ("describe",), check=Effect("pods.all_ready"), do=Effect("pods.reschedule"),
                 manual=(f"kubectl delete pod POD {NS}",),
             ),
-            _ready("ready", "As many pods are Ready as are wanted", ("reschedule",), "TL-1"),
-            _healthz("ready", requirement="TL-1"),
+            ready_step("ready", "As many pods are Ready as are wanted", ("reschedule",), "TL-1"),
+            healthz_step("ready", requirement="TL-1"),
         ),
         goal="healthz", plan_seconds=(30 * 60, 2 * 3600), parts={"diagnose": (1, 2), "recover": (2, 5), "verify": (1, 2)},
     )  # fmt: skip
@@ -119,8 +119,8 @@ def level_2() -> Runbook:
                 check=Effect("api.scaled", {"api": API_PODS}), do=Effect("api.scale", {"api": API_PODS}),
                 manual=(f"kubectl scale deployment/trustlayer-api --replicas={API_PODS} {NS}",),
             ),
-            _ready("ready", "The API's pods are Ready on the new primary", ("scale",), "TL-2"),
-            _healthz("ready", "data", requirement="TL-2"),
+            ready_step("ready", "The API's pods are Ready on the new primary", ("scale",), "TL-2"),
+            healthz_step("ready", "data", requirement="TL-2"),
         ),
         goal="healthz", plan_seconds=(30 * 60, 2 * 3600), parts={"diagnose": (1, 5), "recover": (10, 20), "verify": (2, 5)},
     )  # fmt: skip
@@ -138,8 +138,8 @@ def level_3(zone: str = "us-east-1a") -> Runbook:
                 manual=(f"kubectl get nodes -l topology.kubernetes.io/zone={zone} -o name | xargs -I {{}} kubectl drain {{}} --ignore-daemonsets --delete-emptydir-data",),
             ),
             *_database("TL-3", (), zone),
-            _ready("ready", "The pods run in the other zones", ("drain", "repoint"), "TL-3"),
-            _healthz("ready", "data", requirement="TL-3"),
+            ready_step("ready", "The pods run in the other zones", ("drain", "repoint"), "TL-3"),
+            healthz_step("ready", "data", requirement="TL-3"),
         ),
         goal="healthz", plan_seconds=(30 * 60, 2 * 3600), parts={"diagnose": (1, 5), "recover": (10, 20), "verify": (2, 5)},
     )  # fmt: skip
@@ -175,7 +175,7 @@ def level_4() -> Runbook:
                 manual=(f"kubectl {WEST} scale deployment/trustlayer-frontend --replicas={FRONTEND_PODS} {NS}",
                         f"kubectl {WEST} scale deployment/trustlayer-api --replicas={API_PODS} {NS}"),
             ),
-            _ready("ready", "The pods in us-west-2 are Ready", ("scale",), "TL-4", "dr", Budget(30, 90)),
+            ready_step("ready", "The pods in us-west-2 are Ready", ("scale",), "TL-4", "dr", Budget(30, 90)),
             Step(
                 "gate", "The API's pods are Ready and the database accepts a write", "verify", Role.SRE, Budget(2, 10), ("TL-4",), ("ready", "promote"),
                 do=Effect("dr.gate", {"api": API_PODS}), proves_health=True, retries=4,
@@ -198,7 +198,7 @@ def level_4() -> Runbook:
                 "propagated", "Every resolver answers us-west-2", "traffic", Role.SRE, Budget(75, 110), ("TL-4",), ("flag",),
                 do=Effect("names.lead", {"region": "us-west-2"}), retries=6, manual=("for r in 8.8.8.8 1.1.1.1 208.67.222.222; do dig +short @$r trustlayer.exemplo.com; done",),
             ),
-            _healthz("propagated", requirement="TL-4", region="us-west-2"),
+            healthz_step("propagated", requirement="TL-4", region="us-west-2"),
         ),
         goal="healthz", plan_seconds=(3600, 4 * 3600), parts={"declare": (1, 5), "recover": (15, 40), "traffic": (5, 10), "verify": (1, 5)},
     )  # fmt: skip
@@ -238,8 +238,8 @@ def level_5(date: str = "YYYYMMDD", overwrite_newer: bool = False) -> Runbook:
                 "start", "Start the services", "restore", Role.DEVOPS, Budget(5, 20), ("TL-5",), ("database", "storage"),
                 do=Effect("site.start"), manual=(f"kubectl scale deployment/trustlayer-api --replicas=3 {NS}", f"kubectl scale deployment/trustlayer-frontend --replicas=3 {NS}"),
             ),
-            _ready("ready", "The pods are Ready", ("start",), "TL-5", part="restore"),
-            _healthz("ready", requirement="TL-5"),
+            ready_step("ready", "The pods are Ready", ("start",), "TL-5", part="restore"),
+            healthz_step("ready", requirement="TL-5"),
         ),
         goal="healthz", plan_seconds=(3600, 4 * 3600), parts={"verify-backup": (10, 30), "restore": (20, 90), "verify": (1, 5)},
     )  # fmt: skip

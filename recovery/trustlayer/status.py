@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from recovery.runbook.state import SETTLED, Mode, State
+
 
 class Standing(StrEnum):
     """The template's four words."""
@@ -99,3 +101,47 @@ def document(incident: Incident, minutes: float) -> str:
 
 def _utc(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
+
+
+_RECOVERING = ("recover", "restore", "switch", "traffic")
+"""Parts of the runbooks in which something is done about it."""
+
+
+def of_run(state: State, impact: str) -> Incident:
+    """The incident as a run of a runbook tells it: what has ended is its timeline, what is at work its current status."""
+    steps = [(step, state.of(step.id)) for step in state.runbook.steps]
+    ended = [(step, now) for step, now in steps if now.ended is not None]
+    moments = [Moment(state.started or 0.0, "Incident declared; the runbook was begun")]
+    moments += [Moment(now.ended or 0.0, f"{step.title}: {now.phase}") for step, now in ended]
+    at_work = [step.title for step, now in steps if now.phase not in SETTLED and now.started is not None]
+    if state.mode is Mode.COMPLETED:
+        standing, current = Standing.RESOLVED, "Service is restored."
+        moments.append(Moment(state.ended or 0.0, "Service restored"))
+    else:
+        waiting = [f"waits for a decision: {state.runbook.step(id).title}" for id in state.stuck]
+        current = "; ".join(waiting or at_work) or "The runbook begins."
+        acting = [now for step, now in steps if step.part in _RECOVERING]
+        if acting and all(now.phase in SETTLED for now in acting):
+            standing = Standing.MONITORING
+        elif any(now.phase in SETTLED for _, now in ended):
+            standing = Standing.IDENTIFIED
+        else:
+            standing = Standing.INVESTIGATING
+    return Incident(
+        state.runbook.title.removeprefix("TrustLayer "),
+        standing,
+        impact,
+        state.started or 0.0,
+        moments,
+        current,
+    )
+
+
+IMPACT: Mapping[int, str] = {
+    1: "Fewer pods carry the load; users may meet single slow answers.",
+    2: "Writes or all requests fail until the database or the API is back.",
+    3: "A third of the capacity is gone; writes fail until a replica has taken over.",
+    4: "The site is unavailable until us-west-2 serves; the newest writes of us-east-1 may be lost.",
+    5: "The data is being restored from a backup; what was written after it is lost.",
+}
+"""Of each level, in plain words (TL-7)."""
