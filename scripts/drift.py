@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -77,7 +77,7 @@ def _drift(
       dr drift -s standby --format html -o drift.html     for people
       dr drift -s standby --format sarif -o drift.sarif   for a code host
       dr drift --desired desired.json --live live.json    two files, no cloud
-<<<<<<< HEAD
+      dr drift -s trustlayer-standby                      site trustlayer: AWS and Kubernetes
       dr drift -s standby --watch --every 30              until Ctrl-C
       dr drift -s standby --baseline-write                right after a clean deployment
     """
@@ -94,7 +94,7 @@ def _drift(
 
     def check() -> report.Report:
         wanted, found = inputs.read(stack, desired, live)
-        result, unused = accepted.settle(report.check(wanted, found, known, stack), agreed, _now().date())
+        result, unused = accepted.settle(checker(stack)(wanted, found, known, stack), agreed, _now().date())
         for entry in unused:
             typer.echo(f"no longer needed, delete it: the acceptance of {entry.id} {entry.path}", err=True)
         return result
@@ -102,7 +102,7 @@ def _drift(
     if baseline_write:
         wanted, found = inputs.read(stack, desired, live)
         return _write(
-            baseline or inputs.baseline_path(stack), report.check(wanted, found, None, stack), stack
+            baseline or inputs.baseline_path(stack), checker(stack)(wanted, found, None, stack), stack
         )
     if watch:
         return watching.watch(
@@ -132,47 +132,15 @@ def _check_options(format: str, watch: bool, every: float, output: Path | None, 
             "the reads of a subscription are budgeted, and a failover needs them too",
             f"dr drift --watch --every {SHORTEST_WATCH:g}",
         )
-=======
-      dr drift -s trustlayer-standby                      site trustlayer: AWS and Kubernetes
-      dr drift -s standby --baseline-write                right after a clean deployment
-    """
-    if format not in ("text", "json"):
-        raise BadInput(
-            f"--format {format} is not known", "the output would not be what was expected", "--format json"
-        )
-    wanted, found = _read(stack, desired, live)
+
+
+def checker(stack: str) -> Callable[..., report.Report]:
+    """The comparison of the stack's site: the same findings, its own repairs and severities."""
     if stack.startswith("trustlayer-"):
         from recovery.trustlayer.drift import check
-    else:
-        check = report.check
-    if baseline_write:
-        return _write(baseline or _default(stack), check(wanted, found, None, stack), stack)
-    # Files from elsewhere are compared as they are: only a baseline that was named is applied to them.
-    known = baselines.parse(_json(baseline)) if baseline else None
-    if known is None and not live and (path := _default(stack)).exists():
-        known = baselines.parse(_json(path))
-    result = check(wanted, found, known, stack)
-    if format == "json":
-        typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False, default=str))
-    else:
-        for line in text.lines(result):
-            typer.echo(line)
-    return int(result.exit_code)
 
-
-def _read(stack: str, desired: Path | None, live: Path | None) -> tuple[list[Desired], Live]:
-    wanted = files.parse_desired(_json(desired), str(desired)) if desired else _program(stack)
-    if live:
-        return wanted, files.parse_live(_json(live), wanted, str(live))
-    if stack.startswith("trustlayer-"):
-        from clouds.trustlayer_live import read_live as read_site
-        from clouds.trustlayer_site import Site
-
-        return wanted, read_site(Site.load(), wanted)
-    from clouds.azure.arm import Arm
-    from clouds.azure.live import read_live
-    from clouds.endpoints import load
->>>>>>> 785e890 (wip)
+        return check
+    return report.check
 
 
 def _against(desired: Path | None, live: Path | None) -> str:

@@ -33,6 +33,11 @@ def read(stack: str, desired: Path | None, live: Path | None) -> tuple[list[Desi
     )
     if live:
         return wanted, files.parse_live(json_of(live, "the live state"), wanted, str(live))
+    if stack.startswith("trustlayer-"):
+        from clouds.trustlayer_live import read_live as read_site
+        from clouds.trustlayer_site import Site
+
+        return wanted, read_site(Site.load(), wanted)
     from clouds.azure.arm import Arm
     from clouds.azure.live import read_live
     from clouds.endpoints import load
