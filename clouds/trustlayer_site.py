@@ -40,10 +40,14 @@ class Site:
                 "make rehearse-trustlayer    (the local site), or set DR_TRUSTLAYER to your own file",
             ) from exc
 
+    def server(self, name: str, dsn: str) -> Server:
+        """A server by its address."""
+        return Server(name, dsn)
+
     @property
     def databases(self) -> dict[str, Server]:
         """All servers by name."""
-        return {name: Server(name, one["dsn"]) for name, one in self.body["databases"].items()}
+        return {name: self.server(name, one["dsn"]) for name, one in self.body["databases"].items()}
 
     def in_region(self, region: str, without_zone: str = "") -> dict[str, Server]:
         """The servers of a region, those of one zone left out."""

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit, urlunsplit
 
-from clouds.postgres import Server
 from clouds.runbook.calls import Call, Handler, Outcome, failed, ok, seen
 from clouds.trustlayer_site import WEST, Site
 from recovery.errors import Failed, Unobserved
@@ -86,19 +85,23 @@ def effects(site: Site) -> dict[str, Handler]:
             )
         return _wait(call, lambda: site.replica.reachable(), "not started")
 
+    def follows() -> bool:
+        return site.replica.reachable() and site.replica.in_recovery() and site.replica.lag() is not None
+
     def replaced(args: Mapping[str, Json], call: Call) -> Outcome:
         name = str(site.body["replica"])
-        good = site.replica.reachable() and site.replica.in_recovery() and site.replica.lag() is not None
-        return seen(good, call, f"{name} is no streaming replica", replica=name)
+        return seen(follows(), call, f"{name} is no streaming replica", replica=name)
 
     def replace(args: Mapping[str, Json], call: Call) -> Outcome:
+        if follows():  # made by an attempt whose end was not seen: no further generation
+            return ok(replica=str(site.body["replica"]))
         old = instance(site)
         name = next_generation(str(site.body["replica"]))
         rds = site.aws("rds", WEST)
         found = [
             one for one in rds.describe_db_instances()["DBInstances"] if one["DBInstanceIdentifier"] == name
         ]
-        if not found:  # by an attempt whose end was not seen
+        if not found:
             more = {"KmsKeyId": old["KmsKeyId"]} if old.get("KmsKeyId") else {}
             _asked(
                 lambda: rds.create_db_instance_read_replica(
@@ -112,7 +115,7 @@ def effects(site: Site) -> dict[str, Handler]:
         parts = urlsplit(site.replica.dsn)
         login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
         dsn = urlunsplit(parts._replace(netloc=f"{login}{where['Address']}:{where['Port']}"))
-        if not Server(name, dsn).reachable():
+        if not site.server(name, dsn).reachable():
             return failed(f"{name} does not answer yet")
         site.replace_replica(name, dsn)
         return ok(replica=name)

@@ -75,7 +75,7 @@ def _follow_and_repoint(requirement: str) -> tuple[Step, ...]:
             check=Effect("back.points"), do=Effect("back.repoint"), verify=Effect("back.points"), retries=4,
             manual=(f"kubectl {EAST} set env deployment/trustlayer-api {NS} DATABASE_URL=postgresql://NEW/trustlayer",),
         ),
-        ready_step("ready", "The API's pods are Ready on it", ("repoint", "attach"), requirement, "east"),
+        ready_step("ready", "The API's pods are Ready on it", ("repoint", "attach"), requirement, "east", part="switch"),
         Step(
             "data", "It takes a write, and the data is there", "verify", Role.SRE, Budget(1, 5), (requirement,), ("ready",),
             do=Effect("back.data"), proves_health=True, retries=4, manual=('psql -h NEW -U postgres -d trustlayer -c "SELECT COUNT(*) FROM profiles;"',),

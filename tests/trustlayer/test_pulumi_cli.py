@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,15 +91,17 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    base = tmp_path_factory.mktemp("trustlayer-cli")
-    project = copy_program(base / "project")
-    with start(base / "site", scale=600.0, stacks=True) as local:
+    # The database's user must reach its folder, and pytest's own are closed to it.
+    folder = Path(tempfile.mkdtemp(prefix="dr-trustlayer-"))
+    project = copy_program(tmp_path_factory.mktemp("trustlayer-cli") / "project")
+    with start(folder, scale=600.0, stacks=True) as local:
         environment = clean_environment(local.environment)
         made = Bench(project, local, environment)
         for stack in (STANDBY, GLOBAL):
             done = made.pulumi("stack", "init", stack)
             assert done.code == 0, done.said
         yield made
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_the_stacks_by_the_real_cli_from_nothing_to_a_lost_region(bench: Bench) -> None:
