@@ -254,12 +254,6 @@ class S3:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def head_object(self, **_: object) -> None:
-        if not self.world.flag:
-            raise ClientError(
-                {"Error": {"Code": "404"}, "ResponseMetadata": {"HTTPStatusCode": 404}}, "HeadObject"
-            )
-
     def put_object(self, **_: object) -> None:
         self.world.flag = True
 
@@ -279,6 +273,9 @@ class SimulatedSite(Site):
 
     def server(self, name: str, dsn: str) -> Any:
         return self.world.nodes[name]
+
+    def failed_over(self) -> bool:
+        return self.world.flag
 
     def cluster(self, region: str) -> Any:
         return self.world.clusters[region]
@@ -408,6 +405,9 @@ class World:
             wanted = args.get("region")
             return seen(good and (not wanted or wanted == region), call, "no health")
 
+        def flag_is(args: Mapping[str, Json], call: Call) -> Outcome:
+            return seen(self.flag == bool(args["set"]), call, "the flag is not so")
+
         def verify(args: Mapping[str, Json], call: Call) -> Outcome:
             self.verified = True
             return ok()
@@ -428,7 +428,7 @@ class World:
             return ok()
 
         own: dict[str, Handler] = {
-            "site.healthz": healthz, "names.lead": healthz, "cdn.invalidate": fine, "backup.verify": verify,
+            "flag.is": flag_is, "site.healthz": healthz, "names.lead": healthz, "cdn.invalidate": fine, "backup.verify": verify,
             "backup.restored": restored, "backup.restore": restore, "backup.storage": fine,
         }  # fmt: skip
         return {**effects(self.site), **own}
