@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -39,6 +39,7 @@ Examples:
   dr sync all
   dr sync all --reverse --dry-run
   dr sync uploads --format json
+  dr sync uploads --changes          (after the first full run)
   dr sync verify
 
 `dr sync VERB --help` explains one."""
@@ -48,15 +49,38 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done;
 MaxDelete = Annotated[
     int, typer.Option("--max-delete", help="Most obsolete objects deleted, in percent of the target.")
 ]
+ByChanges = Annotated[
+    bool,
+    typer.Option(
+        "--changes", help="Objects: what S3's events name since the last run, without listing anything."
+    ),
+]
+Copy = Annotated[
+    str,
+    typer.Option("--copy", help="Objects: auto, pull (Azure fetches them itself) or stream (through here)."),
+]
 Format = Annotated[str, typer.Option("--format", help="text or json.")]
 
 
 def _flow_verb(flow: str) -> Callable[..., int]:
     def command(
-        reverse: Reverse = False, dry_run: DryRun = False, max_delete: MaxDelete = 10, format: Format = "text"
+        reverse: Reverse = False,
+        dry_run: DryRun = False,
+        max_delete: MaxDelete = 10,
+        changes: ByChanges = False,
+        copy: Copy = "auto",
+        format: Format = "text",
     ) -> int:
         flows = FLOWS if flow == "all" else (flow,)
-        return carry(flows, reverse=reverse, dry_run=dry_run, max_delete=max_delete, format=format)
+        return carry(
+            flows,
+            reverse=reverse,
+            dry_run=dry_run,
+            max_delete=max_delete,
+            format=format,
+            changes=changes,
+            way=copy,
+        )
 
     command.__doc__ = (
         f"Carry {'everything' if flow == 'all' else flow} from AWS to Azure (--reverse: back), and prove it."
@@ -184,33 +208,19 @@ def _freezing(only: str, act: Callable[[SyncWorld, str], str]) -> int:
 
 def watch(
     seconds: Annotated[float, typer.Option("--seconds", help="Stop after so many; 0: never.")] = 0.0,
+    format: Format = "text",
 ) -> int:
-    """Carry changes of the table and the buckets as they happen; lag and counts on stderr. Stopped by Ctrl-C."""
-    from clouds.sync import watching
-    from clouds.sync.direction import Directions
+    """Carry changes of the table and the buckets as they happen, with the lag. Ctrl-C stops it; it goes on where it stopped.
 
-    world = opened()
-    try:
-        fence = Directions(world.journal).fence(Direction.FORWARD)
-        shown = [0]
+    \b
+    A first full import, and a gap longer than the stream keeps, are made good before it watches on.
+    Examples:
+      dr sync watch
+      dr sync watch --seconds 60 --format json
+    """
+    from scripts.syncing.follow import follow
 
-        def show_lag(items: Any, objects: Any) -> None:
-            if items.applied + objects.applied != shown[0]:
-                shown[0] = items.applied + objects.applied
-                say(
-                    f"items {items.applied:,} (lag {items.last:.1f} s, worst {items.worst:.1f}), objects {objects.applied:,} (lag {objects.last:.1f} s, worst {objects.worst:.1f})"
-                )
-
-        try:
-            watching.run(world, fence, show_lag, seconds=seconds or None)
-        except watching.GapError:
-            say(
-                "the stream no longer holds what comes after the checkpoint: an incremental export fills the gap"
-            )
-            return carry(("metadata",), reverse=False, dry_run=False, max_delete=10, format="text")
-    finally:
-        world.close()
-    return int(ExitCode.CLEAN)
+    return follow(seconds or None, format)
 
 
 def reconcile(dry_run: DryRun = False) -> int:

@@ -1,8 +1,9 @@
 """Carries changes as they happen: DynamoDB Streams and S3 events, each applied at least once, in order per key (RPO).
 
 A checkpoint (a shard's sequence number) is kept after its changes are written, and a message is deleted after its
-object is: what a kill leaves undone comes again, and every write is idempotent. A stream keeps a day: a checkpoint that
-is older is refused by AWS, and then an incremental export fills the gap (`clouds.sync.metadata`).
+object is (`clouds.sync.changes`): what a kill leaves undone comes again, and every write is idempotent. A stream keeps a
+day. A checkpoint that is older is refused by AWS, or its shard is gone without a word: both are a gap, which an
+incremental export fills (`clouds.sync.metadata`), and only then are the checkpoints set anew.
 """
 
 from __future__ import annotations
@@ -12,26 +13,23 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
-from urllib.parse import unquote_plus
 
 from clouds.azure.data_plane import reading, writing
-from clouds.objects.blob import BlobStore
-from clouds.objects.model import ObjectError
-from clouds.objects.mover import Progress, move
-from clouds.objects.s3 import S3Store
 from clouds.sync import metadata
+from clouds.sync.changes import Changes
 from clouds.sync.cosmos import Container
 from clouds.sync.importing import Imported, bring
-from clouds.sync.world import SITE, UPLOADS, SyncWorld
+from clouds.sync.world import SyncWorld
 from recovery.errors import Failed
 from recovery.sync.exported import Change
-from recovery.sync.march import Entry
-from recovery.sync.policies import UPLOADS as CARRY
 
 BLOB = "watch.json"
 TOGETHER = 200
+KEPT_SECONDS = 23 * 3600
+"""A stream keeps 24 hours; an hour before that a pause counts as a gap."""
+SHARDS_EVERY = 5.0
+"""Seconds between two looks at which shards there are (DescribeStream allows ten a second for the whole account)."""
 
 
 class GapError(Exception):
@@ -54,77 +52,136 @@ class Lag:
         self.worst = max(self.worst, self.last)
 
 
+@dataclass
+class At:
+    """Sequence numbers by shard; looked: epoch seconds when all shards were last read to their end (0: never)."""
+
+    shards: dict[str, str] = field(default_factory=dict)
+    looked: float = 0.0
+
+
 class Checkpoints:
-    """Sequence numbers by shard, in a blob of the journal container."""
+    """They are kept in a blob of the journal container."""
 
     def __init__(self, container: Any) -> None:
         self._blob = container.get_blob_client(BLOB)
 
-    def load(self) -> dict[str, str]:
-        """None yet: an empty mapping."""
+    def load(self) -> At:
+        """None yet: an empty one."""
         from azure.core.exceptions import ResourceNotFoundError
 
         with reading("the watch's checkpoints"):
             try:
-                found: dict[str, str] = json.loads(self._blob.download_blob().readall())
+                found = json.loads(self._blob.download_blob().readall())
             except ResourceNotFoundError:
-                return {}
-        return found
+                return At()
+        return At(dict(found["shards"]), float(found["looked"]))
 
-    def store(self, found: dict[str, str]) -> None:
+    def store(self, at: At) -> None:
         """Replace them. Two watchers may: each write is idempotent, so the older checkpoint costs a repetition."""
         with writing("the watch's checkpoints"):
-            self._blob.upload_blob(json.dumps(found).encode(), overwrite=True)
+            self._blob.upload_blob(
+                json.dumps({"shards": at.shards, "looked": at.looked}).encode(), overwrite=True
+            )
 
 
 class Stream:
     """The table's stream, shard by shard, parents before their children (so each key's changes stay in order)."""
 
-    def __init__(self, dynamodb: Any, streams: Any, table: str, checkpoints: Checkpoints) -> None:
-        self._streams, self._checkpoints = streams, checkpoints
+    def __init__(
+        self, dynamodb: Any, streams: Any, table: str, checkpoints: Checkpoints, now: Callable[[], float] = time.time
+    ) -> None:  # fmt: skip
+        self._streams, self._checkpoints, self._now = streams, checkpoints, now
         self._arn = str(dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"])
         self._at = checkpoints.load()
         self._iterators: dict[str, str] = {}
         self._finished: set[str] = set()
+        self._shards: list[dict[str, Any]] = []
+        self._asked, self._noted = -SHARDS_EVERY, 0.0
+
+    def gap(self) -> bool:
+        """Was the last look so long ago that the stream has dropped what came after it?"""
+        return 0 < self._at.looked < self._now() - KEPT_SECONDS
+
+    def begin_anew(self) -> None:
+        """The gap is filled: every shard from the oldest that the stream still has."""
+        self._at = At({}, self._now())
+        self._iterators.clear()
+        self._finished.clear()
+        self._checkpoints.store(self._at)
 
     def poll(self) -> list[tuple[str, list[dict[str, Any]]]]:
-        """What came since: (shard, records) for each shard that may be read now. Raises GapError."""
+        """What came since: (shard, records) for each shard that may be read now. Raises GapError, Failed."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if self.gap():
+            raise GapError(f"last looked {(self._now() - self._at.looked) / 3600:.0f} h ago")
         found = []
-        for shard in self._ready():
-            id = shard["ShardId"]
-            try:
-                if id not in self._iterators:
-                    self._iterators[id] = self._iterator(id)
-                answer = self._streams.get_records(ShardIterator=self._iterators[id], Limit=1000)
-            except self._streams.exceptions.TrimmedDataAccessException as exc:
-                raise GapError(id) from exc
-            except self._streams.exceptions.ExpiredIteratorException:
-                del self._iterators[id]
-                continue
-            if answer.get("NextShardIterator"):
-                self._iterators[id] = answer["NextShardIterator"]
-            else:
-                self._finished.add(id)
-            if answer["Records"]:
-                found.append((id, answer["Records"]))
+        try:
+            for shard in self._ready():
+                records = self._read(shard["ShardId"])
+                if records:
+                    found.append((shard["ShardId"], records))
+        except (BotoCoreError, ClientError) as exc:
+            raise Failed(
+                f"the table's stream does not answer: {exc}", "what changed in AWS is not known to be in Azure",
+                "dr sync watch    (again, when AWS answers: it goes on at its checkpoint)", retry=True,
+            ) from exc  # fmt: skip
+        if not found and self._now() - self._noted > 60:
+            self.looked()
         return found
+
+    def looked(self) -> None:
+        """Everything there was is carried: a quiet stream is not a gap."""
+        self._noted = self._at.looked = self._now()
+        self._checkpoints.store(self._at)
 
     def done(self, shard: str, records: list[dict[str, Any]]) -> None:
         """These are written in the target."""
-        self._at[shard] = records[-1]["dynamodb"]["SequenceNumber"]
+        self._at.shards[shard] = records[-1]["dynamodb"]["SequenceNumber"]
+        self._noted = self._at.looked = self._now()
         self._checkpoints.store(self._at)
 
+    def _read(self, id: str) -> list[dict[str, Any]]:
+        try:
+            if id not in self._iterators:
+                self._iterators[id] = self._iterator(id)
+            answer = self._streams.get_records(ShardIterator=self._iterators[id], Limit=1000)
+        except self._streams.exceptions.TrimmedDataAccessException as exc:
+            raise GapError(id) from exc
+        except self._streams.exceptions.ExpiredIteratorException:
+            del self._iterators[id]
+            return []
+        if answer.get("NextShardIterator"):
+            self._iterators[id] = answer["NextShardIterator"]
+        else:
+            self._finished.add(id)
+        records: list[dict[str, Any]] = answer["Records"]
+        return records
+
     def _ready(self) -> list[dict[str, Any]]:
-        shards = self._streams.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
-        known = {s["ShardId"] for s in shards}
+        if time.monotonic() - self._asked > SHARDS_EVERY or not self._shards:
+            self._asked, self._shards = time.monotonic(), self._listed()
+        known = {s["ShardId"] for s in self._shards}
         return [
-            s for s in shards
+            s for s in self._shards
             if s["ShardId"] not in self._finished
             and (s.get("ParentShardId") not in known or s.get("ParentShardId") in self._finished)
         ]  # fmt: skip
 
+    def _listed(self) -> list[dict[str, Any]]:
+        """All shards: a page names a hundred."""
+        found: list[dict[str, Any]] = []
+        place: dict[str, str] = {}
+        while True:
+            page = self._streams.describe_stream(StreamArn=self._arn, **place)["StreamDescription"]
+            found += page["Shards"]
+            if not page.get("LastEvaluatedShardId"):
+                return found
+            place = {"ExclusiveStartShardId": page["LastEvaluatedShardId"]}
+
     def _iterator(self, shard: str) -> str:
-        at = self._at.get(shard)
+        at = self._at.shards.get(shard)
         place = (
             {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": at}
             if at
@@ -161,9 +218,9 @@ class Watch:
             world.aws("dynamodbstreams"),
             world.source.table,
             Checkpoints(world.journal),
+            now,
         )
-        self._sqs = world.aws("sqs")
-        self._queue = str(self._sqs.get_queue_url(QueueName=world.source.queue)["QueueUrl"])
+        self._changes = Changes(world, fence)
 
     async def once(self, into: Container) -> int:
         """One look at both; returns how many changes were carried. Raises Stopped by the fence, Failed, GapError."""
@@ -199,65 +256,22 @@ class Watch:
         return carried
 
     async def _once_objects(self) -> int:
-        answer = await asyncio.to_thread(
-            self._sqs.receive_message, QueueUrl=self._queue, MaxNumberOfMessages=10, WaitTimeSeconds=0
-        )
-        messages = answer.get("Messages", [])
-        wanted: dict[str, dict[str, float]] = {}
-        for message in messages:
-            for event in json.loads(message["Body"]).get("Records", []):
-                at = datetime.fromisoformat(event["eventTime"].replace("Z", "+00:00")).timestamp()
-                keys = wanted.setdefault(event["s3"]["bucket"]["name"], {})
-                key = unquote_plus(event["s3"]["object"]["key"])
-                keys[key] = min(at, keys.get(key, at))
-        for bucket, found in wanted.items():
-            await self._carry(bucket, found)
-        for message in messages:
-            await asyncio.to_thread(
-                self._sqs.delete_message, QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"]
-            )
-        return sum(map(len, wanted.values()))
-
-    async def _carry(self, bucket: str, keys: dict[str, float]) -> None:
-        """Look at each key on both sides and carry what is there now: the events' order does not matter, their number neither.
-
-        A deletion in the source is left to the daily run, which alone may delete (site) or never does (uploads).
-        """
-        container = SITE if bucket == self._world.source.siteBucket else UPLOADS
-        source, target = self._world.bucket(bucket), self._world.blobs(container)
-        try:
-            pairs = [(await source.look(key), await target.look(key)) for key in sorted(keys)]
-            progress = await _some(source, target, pairs, self._fence)
-        except ObjectError as exc:
+        taken = await self._changes.once()
+        if taken.errors or taken.unequal:
+            self.objects.problems += taken.errors
             raise Failed(
-                f"an object could not be looked at: {exc}",
-                "its message stays in the queue",
-                "dr sync watch",
-                retry=True,
-            ) from exc
-        finally:
-            await source.close()
-            await target.close()
-        if progress.error_count:
-            self.objects.problems += progress.errors
-            raise Failed(
-                f"{progress.error_count} objects could not be carried: {progress.errors[0]}",
+                f"{len(taken.errors) or len(taken.unequal)} objects could not be carried: {(taken.errors or taken.unequal)[0]}",
                 "their messages stay in the queue",
                 "dr sync watch",
                 retry=True,
             )
-        self.objects.saw(min(keys.values()), self._now(), len(keys))
+        if taken.keys:
+            self.objects.saw(taken.oldest, self._now(), taken.keys)
+        return taken.keys
 
-
-async def _some(
-    source: S3Store,
-    target: BlobStore,
-    pairs: list[tuple[Entry | None, Entry | None]],
-    fence: Callable[[], None],
-) -> Progress:
-    ours = [a for a, _ in pairs if a is not None]
-    theirs = [b for a, b in pairs if a is not None and b is not None]
-    return await move(source, target, CARRY, fence=fence, only=lambda: (ours, theirs))
+    async def close(self) -> None:
+        """Close the pools."""
+        await self._changes.close()
 
 
 def run(
@@ -267,9 +281,11 @@ def run(
     *,
     seconds: float | None = None,
     poll: float = 1.0,
+    watch: Watch | None = None,
 ) -> Watch:
-    """Watch until stopped (or for so many seconds). After a gap in the stream a daily run of the table fills it."""
-    watch = Watch(world, fence)
+    """Watch until stopped (or for so many seconds). Raises GapError: the caller fills the gap, then says
+    `watch.stream.begin_anew()` and watches on."""
+    held = watch or Watch(world, fence)
 
     async def loop() -> None:
         into = metadata.container(world)
@@ -277,11 +293,12 @@ def run(
         try:
             while ends is None or time.monotonic() < ends:
                 fence()
-                if not await watch.once(into):
+                if not await held.once(into):
                     await asyncio.sleep(poll)
-                show(watch.items, watch.objects)
+                show(held.items, held.objects)
         finally:
             await into.close()
+            await held.close()
 
     asyncio.run(loop())
-    return watch
+    return held

@@ -31,6 +31,13 @@ def described(found: Mapping[str, Json], now: datetime) -> list[str]:
 
 def _run(flow: str, record: Mapping[str, Json], now: datetime) -> str:
     code = ExitCode(record["exitCode"])
+    if flow == "watch":
+        how = "" if code is ExitCode.CLEAN else f"; ended: {(record.get('errors') or ['?'])[0][:120]}"
+        counts = record["counts"]
+        return (
+            f"  sync watch {record['started']}: {counts['items']:,} items, {counts['objects']:,} objects, "
+            f"worst lag {record['data_age_seconds']:.1f} s{how}"
+        )
     proofs = record.get("proofs") or []
     proven = "proven" if proofs and all(one["holds"] for one in proofs) else "NOT proven"
     verdict = proven if code is ExitCode.CLEAN else f"exit {int(code)}: {MEANING[code]}"

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from recovery.errors import BadInput, DrError, Stopped
+from recovery.exit_codes import ExitCode
 from recovery.journal.direction import Direction
 from scripts.syncing.show import Bar, say, show
 
 if TYPE_CHECKING:
     from clouds.sync.outcome import Outcome
     from clouds.sync.world import SyncWorld
+
+
+WAYS = ("auto", "pull", "stream")
 
 
 def opened() -> SyncWorld:
@@ -24,9 +30,31 @@ def opened() -> SyncWorld:
     return SyncWorld(project_root(), "standby", os.environ)
 
 
-def carry(flows: Sequence[str], *, reverse: bool, dry_run: bool, max_delete: int, format: str) -> int:
-    """Run the flows one after the other under the fence; each leaves its record."""
+def carry(
+    flows: Sequence[str],
+    *,
+    reverse: bool,
+    dry_run: bool,
+    max_delete: int,
+    format: str,
+    changes: bool = False,
+    way: str = "auto",
+) -> int:
+    """Run the flows one after the other under the fence; each leaves its record.
+
+    changes: objects by S3's events alone. way: how objects travel (clouds.objects.carriers.Way).
+    """
     known_format(format)
+    if way not in WAYS:
+        raise BadInput(
+            f"--copy {way!r} is not known", "nothing was changed", "dr sync all --copy auto|pull|stream"
+        )
+    if changes and (reverse or dry_run):
+        raise BadInput(
+            "--changes goes forward and for real: events tell of AWS's writes, and taking one is an act",
+            "nothing was changed",
+            "dr sync uploads --dry-run    (or --reverse, each without --changes)",
+        )
     if not 0 <= max_delete <= 100:
         raise BadInput(
             f"--max-delete is a percentage from 0 to 100, not {max_delete}",
@@ -55,57 +83,81 @@ def carry(flows: Sequence[str], *, reverse: bool, dry_run: bool, max_delete: int
                 say(f"{name}: muted while Azure is the origin (kept in the journal container)")
             for name in let_sync_through(world):
                 say(f"{name} is frozen: let through for the sync alone")
-        outcomes = [_one(world, flow, reverse, dry_run, max_delete, fence, directions) for flow in flows]
+        asked = Asked(reverse, dry_run, max_delete, changes, way)
+        outcomes = []
+        for flow in flows:
+            outcomes.append(one_flow(world, flow, asked, fence, directions))
+    except KeyboardInterrupt:
+        say(
+            "\nstopped. What was carried stays, nothing was deleted; the same command goes on where this one stopped."
+        )
+        raise
     finally:
         world.close()
     return show(outcomes, format)
 
 
-def _one(
-    world: SyncWorld,
-    flow: str,
-    reverse: bool,
-    dry_run: bool,
-    max_delete: int,
-    fence: Callable[[], None],
-    directions: Any,
+@dataclass(frozen=True)
+class Asked:
+    """The options of a run."""
+
+    reverse: bool = False
+    dry_run: bool = False
+    max_delete: int = 10
+    changes: bool = False
+    way: str = "auto"
+
+
+def one_flow(
+    world: SyncWorld, flow: str, asked: Asked, fence: Callable[[], None], directions: Any
 ) -> Outcome:
-    from clouds.sync import flows, records
+    """One flow with its bar and its record, also where it failed or was stopped by a person. Raises DrError."""
+    from clouds.objects.carriers import Way
+    from clouds.sync import changes, flows, published, records
     from clouds.sync.outcome import Outcome
 
     before = records.latest(world.home, flow) or {}
     known = (before.get("counts") or {}).get("sourceKeys")
     epoch, cutover = directions.read().epoch, directions.cutover()
+    began = datetime.now(UTC)
     with Bar(flow, known) as bar:
         try:
-            done = flows.run(
-                world,
-                flow,
-                reverse=reverse,
-                fence=fence,
-                cutover=cutover,
-                max_delete=max_delete,
-                dry_run=dry_run,
-                on_items=bar.figures,
-                on_objects=bar.objects,
-            )
-        except DrError as error:
+            if asked.changes and flow in changes.FLOWS:
+                done = changes.run(
+                    world, flow, fence=fence, epoch=epoch, way=Way(asked.way), on_change=bar.objects
+                )
+            else:
+                done = flows.run(
+                    world,
+                    flow,
+                    reverse=asked.reverse,
+                    fence=fence,
+                    cutover=cutover,
+                    max_delete=asked.max_delete,
+                    dry_run=asked.dry_run,
+                    on_items=bar.figures,
+                    on_objects=bar.objects,
+                    way=asked.way,
+                )
+        except (DrError, KeyboardInterrupt) as error:
+            why = error.summary if isinstance(error, DrError) else "stopped by a person (Ctrl-C)"
             failed = Outcome(
-                flow,
-                "reverse" if reverse else "forward",
-                epoch,
-                datetime.now(UTC).isoformat(),
-                errors=[error.summary],
+                flow, "reverse" if asked.reverse else "forward", epoch, began.isoformat(), errors=[why]
             )
-            if not dry_run:
+            if not asked.dry_run:
                 records.write(world.home, world.journal, flow, failed.to_json())
+                if isinstance(error, DrError):
+                    published.publish(world, failed, say, log=not sys.stderr.isatty())
             raise
     done.epoch = epoch
-    if not dry_run:
+    if not asked.dry_run:
+        if flow in changes.FLOWS and not asked.changes and not asked.reverse and done.code is ExitCode.CLEAN:
+            changes.Followed(world.journal).store(flow, epoch, began.timestamp())
         path, away = records.write(world.home, world.journal, flow, done.to_json())
         say(f"run record: {path}")
         if away is not None:
             done.errors.append(f"the run record is in {path} alone: {away.summary}")
+        published.publish(world, done, say, log=not sys.stderr.isatty())
     return done
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,14 +34,20 @@ def show(outcomes: Sequence[Outcome], format: str) -> int:
     for one in outcomes:
         print("\n".join(lines(one)))
     words = {
-        ExitCode.CLEAN: "It is carried and proven."
-        if not all(o.dry_run for o in outcomes)
-        else "Nothing was changed (dry run).",
+        ExitCode.CLEAN: _clean(outcomes),
         ExitCode.FINDING: "It is not proven: see above.",
         ExitCode.STOPPED: "Deletions were refused: see above.",
     }
     print(words.get(code, "It failed: see above."))
     return int(code)
+
+
+def _clean(outcomes: Sequence[Outcome]) -> str:
+    if all(one.dry_run for one in outcomes):
+        return "Nothing was changed (dry run)."
+    if all(one.flow == "watch" for one in outcomes):
+        return "What came was carried; the checkpoints are kept."
+    return "It is carried and proven."
 
 
 def _severity(code: ExitCode) -> int:
@@ -68,6 +75,8 @@ def lines(one: Outcome) -> list[str]:
     out += [
         f"  conflict (written on both sides, AWS's version kept aside): {key}" for key in one.conflicts[:20]
     ]
+    if one.flow == "watch":
+        out.append(f"  measured RPO (worst lag between a write and its copy): {one.data_age_seconds:.1f} s")
     for proof in one.proofs:
         word = "holds" if proof.holds else "DOES NOT HOLD"
         out.append(
@@ -80,7 +89,7 @@ def lines(one: Outcome) -> list[str]:
 
 
 class Bar:
-    """Progress on stderr: what was judged and carried, the rate, the rest by the last run's size."""
+    """Progress on stderr: what was judged and carried, the rate, the rest by the last run's size, how old the data is."""
 
     def __init__(self, flow: str, known: int | None) -> None:
         from rich.console import Console
@@ -91,6 +100,7 @@ class Bar:
             TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True,
         )  # fmt: skip
         self._task = self._progress.add_task(flow, total=known, said="")
+        self._began = time.monotonic()
 
     def __enter__(self) -> Bar:
         self._progress.start()
@@ -101,10 +111,50 @@ class Bar:
 
     def objects(self, now: Any) -> None:
         """clouds.objects.mover.Progress."""
-        rate = now.copied_bytes / now.seconds / 1e6 if now.seconds else 0.0
-        said = f"{now.copied:,} copied, {rate:.1f} MB/s, {now.error_count} errors"
+        seconds = now.seconds or 1e-9
+        said = (
+            f"{now.copied:,} copied ({now.copied / seconds:,.0f}/s, {now.copied_bytes / seconds / 1e6:.1f} MB/s"
+            f"{', pulled by Azure' if now.pulled else ''}), {now.error_count} errors, cut {seconds:.0f} s ago"
+        )
         self._progress.update(self._task, completed=now.tally.source_keys, said=said)
 
     def figures(self, done: int, said: str) -> None:
         """A count and words."""
-        self._progress.update(self._task, completed=done, said=said)
+        seconds = time.monotonic() - self._began
+        self._progress.update(
+            self._task,
+            completed=done,
+            said=f"{done / (seconds or 1e-9):,.0f}/s, {said}, begun {seconds:.0f} s ago",
+        )
+
+
+class WatchLine:
+    """One line on stderr that follows the lag; where stderr is no terminal, a line whenever something was carried."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.status import Status
+
+        self._console = Console(stderr=True)
+        self._status = Status("watching", console=self._console)
+        self._shown = 0
+
+    def __enter__(self) -> WatchLine:
+        if self._console.is_terminal:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()
+
+    def lag(self, items: Any, objects: Any) -> None:
+        """clouds.sync.watching.Lag, of both."""
+        said = (
+            f"items {items.applied:,} (lag {items.last:.1f} s, worst {items.worst:.1f}), "
+            f"objects {objects.applied:,} (lag {objects.last:.1f} s, worst {objects.worst:.1f})"
+        )
+        if self._console.is_terminal:
+            self._status.update(said)
+        elif items.applied + objects.applied != self._shown:
+            self._shown = items.applied + objects.applied
+            say(said)

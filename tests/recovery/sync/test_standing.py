@@ -34,6 +34,14 @@ def record(**more: object) -> dict[str, object]:
             "k: 503",
         ),
         (
+            {
+                "direction": "forward",
+                "epoch": 1,
+                "runs": {"watch": record(counts={"items": 7, "objects": 2}, data_age_seconds=1.5)},
+            },
+            "7 items, 2 objects, worst lag 1.5 s",
+        ),
+        (
             {"direction": "off", "epoch": 2, "owed": [{"what": "the freeze", "since": "03:00"}]},
             "owed since 03:00: the freeze",
         ),
