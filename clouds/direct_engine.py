@@ -26,7 +26,7 @@ from recovery.drift import report as drift
 from recovery.engine import DIALS_ONLY, Event
 from recovery.errors import Unobserved
 from recovery.model import Action, Desired, Json, Plan, Step
-from recovery.safety import check
+from recovery.safety import check, refuse_more
 
 
 class LiveCloud:
@@ -84,6 +84,7 @@ class DirectEngine:
         self.before_change = before_change
         self._desired = desired
         self._arm: Arm | None = None
+        self._shown: dict[tuple[str, tuple[str, ...]], Plan] = {}
 
     @property
     def arm(self) -> Arm:
@@ -112,7 +113,9 @@ class DirectEngine:
     def preview(self, stack: str, exclude: Sequence[str] = ()) -> Plan:
         """What an up would change. Deletes never stand in it: what nobody declares is the drift check's to
         report."""
-        return Plan(stack, self.name, tuple(plan_steps(self.look(stack), exclude)))
+        plan = Plan(stack, self.name, tuple(plan_steps(self.look(stack), exclude)))
+        self._shown[stack, tuple(exclude)] = plan
+        return plan
 
     def up(
         self,
@@ -127,6 +130,7 @@ class DirectEngine:
         With Action.DELETE in `allow`, also deletes what lies in the footprint and is declared nowhere.
         Replacing is refused whatever is allowed. An interrupted up can simply be run again.
         """
+        self._shown.pop((stack, tuple(exclude)), None)  # a plan that nobody was asked about binds nobody
         return self.apply(stack, exclude=exclude, allow=allow, on_event=on_event)
 
     def apply(
@@ -137,21 +141,31 @@ class DirectEngine:
         allow: frozenset[Action] = DIALS_ONLY,
         on_event: Callable[[Event], None],
     ) -> Plan:
-        """As `up`: without a checkpoint the plan is always made from what is there now."""
+        """As `up`: without a checkpoint the plan is always made from what is there now.
+
+        Where a plan was shown before (`preview`), one that holds a change more is stopped: it is no longer the plan
+        that a person has confirmed. A change less is none: somebody has done it meanwhile.
+        """
         picture = self.look(stack)
         steps: list[Step] = plan_steps(picture, exclude)
         if Action.DELETE in allow:
             steps += unmanaged_steps(picture)
         plan = Plan(stack, self.name, tuple(steps))
         check(plan, allow - {Action.REPLACE})
+        shown = self._shown.pop((stack, tuple(exclude)), None)
+        if shown is not None:
+            refuse_more(shown, plan)
         Run(picture, steps, LiveCloud(self.arm), on_event, self.before_change, exclude).go()
         if plan.changes and not exclude:
-            self._record_noise(stack, picture.wanted)
+            record_noise(self.root, stack, picture.wanted, self.arm, self.environ)
         return plan
 
-    def _record_noise(self, stack: str, wanted: Sequence[Desired]) -> None:
-        """Right after a whole up: what differs now is the service's own, and no news from here on."""
-        azure = [d for d in wanted if d.type.startswith(AZURE)]
-        report = drift.check(azure, read_live(self.arm, azure), None, stack)
-        if report.complete:  # of what was not seen, an earlier baseline is the better witness
-            baselines.write(self.root, stack, report.findings, self.environ)
+
+def record_noise(
+    root: Path, stack: str, wanted: Sequence[Desired], arm: Arm, environ: Mapping[str, str]
+) -> None:
+    """Right after a whole up, by either engine: what differs now is the service's own, and no news from here on."""
+    azure = [d for d in wanted if d.type.startswith(AZURE)]
+    report = drift.check(azure, read_live(arm, azure), None, stack)
+    if report.complete:  # of what was not seen, an earlier baseline is the better witness
+        baselines.write(root, stack, report.findings, environ)

@@ -64,8 +64,16 @@ def gather(wanted: Sequence[Desired], world: World) -> Evidence:
         authority = world.endpoints.authority
         told = pool.submit(ask_all, names, "A", [authority] if authority else [])
         answers = pool.submit(probe_all, _questions(back, primary), world.endpoints)
-        looked = {kind: pool.submit(gates.read, kind, props[kind]) for kind in gates.KINDS if kind in props}
         capacity = pool.submit(_capacity, world, str(drain.get("scaleSetId", "")))
+
+        def look(kind: str) -> dict[str, Json]:
+            asked = dict(props[kind])
+            if kind == "HealthGate" and capacity.result().says.isdigit():
+                # Healthy means every instance that there is: how many a mode wants is no evidence of health.
+                asked["instances"] = int(capacity.result().says)
+            return gates.read(kind, asked)
+
+        looked = {kind: pool.submit(look, kind) for kind in gates.KINDS if kind in props}
         tag = pool.submit(_tag, world, by_name)
         lock = pool.submit(_lock, world, by_name)
         found, why = gateway.result()

@@ -211,6 +211,18 @@ def _locked(said: str) -> DrError:
     )
 
 
+def _moved(said: str) -> DrError:
+    line = next((line for line in said.splitlines() if "violates plan" in line), "")
+    name = line.partition(" violates plan")[0].rpartition("::")[2]
+    what = line.partition("violates plan: ")[2].partition("[{")[0].strip()
+    return Stopped(
+        f"{name or 'a resource'} is no longer as it was when the plan was shown ({what[:160]})",
+        "only what was shown and confirmed is done; what came before it in the order is done already",
+        "run the same command again: it makes and shows a new plan",
+        retry=True,
+    )
+
+
 def _passphrase(said: str) -> DrError:
     return BadInput(
         "the passphrase does not open the stack's secrets",
@@ -246,6 +258,7 @@ def _backend(said: str) -> DrError:
 
 _KNOWN: tuple[tuple[str, Callable[[str], DrError]], ...] = (
     ("the stack is currently locked", _locked),
+    ("violates plan", _moved),
     ("incorrect passphrase", _passphrase),
     ("passphrase must be set", _passphrase),
     ("no stack named", _no_stack),

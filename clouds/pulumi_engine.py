@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from clouds.pulumi_cli import PulumiCli, failure, json_lines
 from recovery.engine import DIALS_ONLY, Event, EventKind
@@ -20,7 +21,12 @@ class PulumiEngine:
     """Preview and up by the CLI.
 
     on_start gets the CLI's pid as soon as an up runs (for the run record). before_change raises to stop
-    (`Lease.check`); the engine is then interrupted, and gives its own lock back.
+    (`Lease.check`); the engine is then interrupted, and gives its own lock back. after_up is called with the stack
+    after a whole one that changed something.
+
+    What `preview` has planned, the next `apply` of the same stack and exceptions is held to, by Pulumi's own saved
+    plan (docs/adr, the plan that was shown). Its secrets are encrypted as those of the checkpoint are; it lies in a
+    folder of this process alone and is used once.
     """
 
     name = "pulumi"
@@ -32,18 +38,23 @@ class PulumiEngine:
         cli: PulumiCli | None = None,
         on_start: Callable[[int], None] = lambda pid: None,
         before_change: Callable[[], None] = lambda: None,
+        after_up: Callable[[str], None] = lambda stack: None,
     ) -> None:
         self.cli = cli or PulumiCli(root)
         self._on_start = on_start
         self._before_change = before_change
+        self._after_up = after_up
+        self._saved: dict[tuple[str, tuple[str, ...]], Path] = {}
+        self._folder: TemporaryDirectory[str] | None = None
 
     def preview(self, stack: str, exclude: Sequence[str] = ()) -> Plan:
         """The plan, from a refreshed state; nothing is changed, the checkpoint included.
 
         Raises Stopped where the program's guard or a gate stops it, else Failed.
         """
+        saved = self._plan_file(stack, exclude)
         args = (*_PREVIEW, "-s", stack, *_excluded(exclude))
-        done = self.cli.attempt(*args)
+        done = self.cli.attempt(*args, "--save-plan", str(saved))
         try:
             digest = json.loads(done.out) if done.out.strip() else {}
         except ValueError:
@@ -51,7 +62,14 @@ class PulumiEngine:
         if done.code != 0:
             said = [str(d.get("message", "")) for d in digest.get("diagnostics") or []]
             raise failure(args, "\n".join([*said, done.err or done.out if not said else done.err]))
+        self._saved[stack, tuple(exclude)] = saved
         return parse_preview(stack, digest)
+
+    def _plan_file(self, stack: str, exclude: Sequence[str]) -> Path:
+        self._saved.pop((stack, tuple(exclude)), None)
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="dr-plan-")  # mode 0700, gone with this object
+        return Path(self._folder.name) / f"{stack}-{len(list(Path(self._folder.name).iterdir()))}.json"
 
     def up(
         self,
@@ -77,10 +95,10 @@ class PulumiEngine:
         allow: frozenset[Action] = DIALS_ONLY,
         on_event: Callable[[Event], None],
     ) -> Plan:
-        """The up alone, for a plan that has been shown, checked and confirmed.
+        """The up alone, for a plan that has been shown, checked and confirmed: what is not in it stops the engine.
 
-        Reality may have moved since: the first operation that the safety gate would not have let pass
-        interrupts the engine.
+        Without an earlier preview (nobody is asked in a rehearsal), the first operation that the safety gate would
+        not let pass interrupts the engine.
         """
         done: dict[str, Step] = {}
         said: list[str] = []
@@ -101,10 +119,17 @@ class PulumiEngine:
                     done[change[0]] = change[1]
 
         args = (*_UP, "-s", stack, *_excluded(exclude))
-        code, err = self.cli.stream(args, line_came, on_start=self._on_start)
+        saved = self._saved.pop((stack, tuple(exclude)), None)
+        held = ("--plan", str(saved)) if saved else ()
+        code, err = self.cli.stream((*args, *held), line_came, on_start=self._on_start)
+        if saved:
+            saved.unlink()
         if code != 0:
             raise failure(args, "\n".join([*said, err]))
-        return Plan(stack, self.name, tuple(done.values()))
+        plan = Plan(stack, self.name, tuple(done.values()))
+        if plan.changes and not exclude:
+            self._after_up(stack)
+        return plan
 
 
 def _step(event: Event, action: Action) -> Step:

@@ -18,9 +18,6 @@ from typing import Any
 from components.naming import Names
 from components.schema import PROJECT, SettingsError, checked, meant
 
-FOOTPRINT_VERSION = 2
-"""Raised when the program changes in a way that makes an older hand-over unsafe."""
-
 CONVERTER = Path(__file__).parent / "image_app" / "converter_app"
 
 
@@ -222,11 +219,17 @@ class Settings:
         )  # fmt: skip
 
     @property
-    def fingerprint(self) -> str:
-        """The footprint's stamp: equal in both modes, different when anything but the mode has changed."""
-        plain = asdict(replace(self, mode=Mode.STANDBY))
-        text = json.dumps({"version": FOOTPRINT_VERSION, **plain}, sort_keys=True)
-        return f"{FOOTPRINT_VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    def identity(self) -> Mapping[str, Any]:
+        """The settings that say *which* footprint this is: what is named by them, and what cannot change in place.
+
+        Everything else may change at any time, in either mode: the next up of either stack simply brings it there.
+        """
+        return {
+            "site": self.site, "location": self.location, "names": asdict(self.names),
+            "records": [self.dns.domain, self.dns.api, self.dns.site, self.dns.contingency],
+            "database": [self.database.database, self.database.container, self.database.partition_key],
+            "throughputKind": self.database.throughput_kind, "certificate": self.gateway.certificate_name,
+        }  # fmt: skip
 
     def in_mode(self, mode: Mode) -> Settings:
         """The same footprint in the other mode."""

@@ -42,6 +42,21 @@ def check(plan: Plan, allow: frozenset[Action] = DIALS_ONLY) -> None:
     )
 
 
+def refuse_more(shown: Plan, now: Plan) -> None:
+    """Raise Stopped when `now` changes something that `shown` did not: reality has moved since a person said yes."""
+    known = {(step.id.lower(), step.action) for step in shown.changes}
+    more = [step for step in now.changes if (step.id.lower(), step.action) not in known]
+    if not more:
+        return
+    lines = "; ".join(f"{step.action} {step.type.rpartition(':')[2]} {step.name}" for step in more[:_SHOWN])
+    raise Stopped(
+        f"the plan for stack {now.stack} now holds {len(more)} change(s) that were not in the one that was shown: {lines}",
+        "only what was shown and confirmed is done. Nothing was changed",
+        "run the same command again: it makes and shows a new plan",
+        retry=True,
+    )
+
+
 def _harmless(step: Step) -> bool:
     return step.action is Action.SAME or (step.action is Action.READ and step.type == STACK_REFERENCE)
 

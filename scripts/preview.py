@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from recovery.exit_codes import ExitCode
+from recovery.model import Action
 from scripts import switch
 from scripts.command import run
 from scripts.up import EngineName, Exclude, Format, Stack
@@ -41,7 +42,8 @@ def preview(
 
     switch.check_options(stack, engine, format)
     allowed = switch.allowed(allow or [], first_build)
-    plan = switch.make_engine(engine, project_root()).preview(stack, exclude or [])
+    accept = stack if Action.CREATE in allowed else ""
+    plan = switch.make_engine(engine, project_root(), accept_older=accept).preview(stack, exclude or [])
     if format == "json":
         switch.print_json(switch.plan_json(plan))
     else:

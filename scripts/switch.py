@@ -17,6 +17,7 @@ from recovery.safety import NAMES
 
 if TYPE_CHECKING:
     from clouds.azure.lease import Lease
+    from clouds.pulumi_cli import PulumiCli
     from recovery.engine import Engine
 
 STACKS = ("standby", "active")
@@ -69,11 +70,18 @@ def make_engine(
     *,
     on_start: Callable[[int], None] = lambda pid: None,
     before_change: Callable[[], None] = lambda: None,
+    accept_older: str = "",
 ) -> Engine:
-    """The engine by name; auto is pulumi where its CLI is on PATH, else direct."""
+    """The engine by name; auto is pulumi where its CLI is on PATH, else direct.
+
+    accept_older: a stack that may build upon the footprint its checkpoint knows, older or not (a person has allowed
+    it to create); "" for none.
+    """
     from clouds.pulumi_engine import PulumiEngine
 
-    pulumi = PulumiEngine(root, on_start=on_start, before_change=before_change)
+    pulumi = PulumiEngine(
+        root, on_start=on_start, before_change=before_change, after_up=lambda stack: _baseline(root, stack)
+    )
     if name == "auto":
         try:
             pulumi.cli.path()
@@ -84,10 +92,38 @@ def make_engine(
             name = "pulumi"
     if name == "pulumi":
         pulumi.cli.path()
+        if accept_older:
+            pulumi.cli = _accepting(pulumi.cli, accept_older)
         return pulumi
     from clouds.direct_engine import DirectEngine
 
     return DirectEngine(root, before_change=before_change)
+
+
+ACCEPTED = "DR_ACCEPTED_FOOTPRINT"
+"""The one older stamp that the program's guard lets pass (components/guard.py)."""
+
+
+def _accepting(cli: PulumiCli, stack: str) -> PulumiCli:
+    from recovery.checkpoint import outputs
+
+    if stack not in cli.stacks():
+        return cli
+    found = str(outputs(cli.export(stack)).get("footprint") or "")
+    return cli.with_environ(**{ACCEPTED: found}) if found else cli
+
+
+def _baseline(root: Path, stack: str) -> None:
+    """What differs right after a whole up is the service's own. That it could not be noted spoils no up."""
+    from clouds.azure.arm import Arm
+    from clouds.direct_engine import record_noise
+    from clouds.endpoints import load
+    from clouds.program import desired
+
+    try:
+        record_noise(root, stack, desired(root, stack, os.environ), Arm(load()), os.environ)
+    except DrError as error:
+        say(f"no drift baseline was written: {error.summary}")
 
 
 class FootprintLock:
@@ -225,7 +261,11 @@ def show_event(event: Event) -> None:
 
 def confirm(plan: Plan, yes: bool) -> None:
     """Ask for the word that fits the consequence. Raises Stopped when it is not given."""
-    records = [s.name.removesuffix("-record") for s in plan.changes if s.name.endswith("-record")]
+    records = [
+        s.name.removesuffix("-record")
+        for s in plan.changes
+        if s.type.endswith(":RecordSet") and s.name.endswith("-record")
+    ]
     moved = f", among them where {', '.join(records)} lead" if records else ""
     if any(s.action is Action.CREATE for s in plan.changes):
         sentence, word = (

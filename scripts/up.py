@@ -93,7 +93,10 @@ def go(
             if record is not None:
                 record.cli_started(pid)
 
-        engine = switch.make_engine(engine_name, root, on_start=started, before_change=lock.check)
+        accept = stack if Action.CREATE in allow else ""
+        engine = switch.make_engine(
+            engine_name, root, on_start=started, before_change=lock.check, accept_older=accept
+        )
         if engine.name == "pulumi":
             _ensure_stack(root, stack, allow)
         switch.say(f"{engine.name}: looking at what stack {stack} would change")

@@ -13,7 +13,7 @@ import pulumi
 from pulumi_azure_native import managedidentity, resources
 
 from components.gates import DrainGate, HealthGate, ReturnGate
-from components.guard import passed
+from components.guard import Ledger, passed
 from components.image_app.api import Api, ApiArgs
 from components.image_app.common import Place, host_of, kept
 from components.image_app.converter import Converter, ConverterArgs
@@ -30,9 +30,10 @@ class Footprint(pulumi.ComponentResource):
     """Everything of the site in Azure. `exports`: what the scripts need; no secret among it."""
 
     def __init__(self, site: Settings) -> None:
-        super().__init__("standby:azure:Footprint", site.site)
+        self._ledger = Ledger(site.identity)
+        super().__init__("standby:azure:Footprint", site.site, None, self._ledger.options)
         self._site, names, tags = site, site.names, dict(site.tags)
-        allowed = passed(site.fingerprint, active=site.active).apply(lambda _stamp: names.group)
+        allowed = passed(self._ledger.stamp, active=site.active).apply(lambda _passed: names.group)
         # Its tags belong to the mode tag below: an update here would come before every gate.
         self._group = resources.ResourceGroup(
             "group", resource_group_name=allowed, location=site.location, opts=kept(self, ignore=["tags"])
@@ -77,8 +78,12 @@ class Footprint(pulumi.ComponentResource):
     def _mode_tag(self, after: Sequence[pulumi.Resource]) -> None:
         """The mode, told on the group alone, and last: a tag must not claim a mode that a gate has refused."""
         tags = {**dict(self._site.tags), "mode": self._site.dials.tag}
+        # Named as the traffic records are: while `--exclude '**-record'` holds those back, the mode is not active yet.
+        opts = pulumi.ResourceOptions.merge(
+            kept(self, after), pulumi.ResourceOptions(aliases=[pulumi.Alias(name="mode-tag")])
+        )
         resources.TagAtScope(
-            "mode-tag", scope=self._group.id, properties=resources.TagsArgs(tags=tags), opts=kept(self, after)
+            "mode-record", scope=self._group.id, properties=resources.TagsArgs(tags=tags), opts=opts
         )
 
     def _api(self, after: Sequence[pulumi.Resource]) -> Api:
@@ -181,7 +186,7 @@ class Footprint(pulumi.ComponentResource):
 
     def _exports(self) -> Mapping[str, Any]:
         return {
-            "footprint": self._site.fingerprint, "mode": str(self._site.mode), "resourceGroup": self._group.id,
+            "footprint": self._ledger.stamp(), "mode": str(self._site.mode), "resourceGroup": self._group.id,
             "gatewayId": self._gateway_id, "scaleSetId": self._scale_set_id, "zoneId": self._zone.zone.id,
             "cosmosAccountId": self._database.account.id, "journal": self._storage.journal_container.id,
             "publicNames": self._public_names,

@@ -202,7 +202,7 @@ class Story:
         """The public names: the zone's traffic records. Their time to live goes into the record."""
         found = set()
         for one in self.world.desired("standby"):
-            if str(one.options.get("name", "")).endswith("-record"):
+            if one.type.endswith(":RecordSet") and str(one.options.get("name", "")).endswith("-record"):
                 zone, label = str(one.inputs["zoneName"]), str(one.inputs["relativeRecordSetName"])
                 found.add(zone if label == "@" else f"{label}.{zone}")
                 self.record.ttl = max(self.record.ttl, float(one.inputs.get("ttl") or 0))

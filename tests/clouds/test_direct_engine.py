@@ -58,6 +58,28 @@ def test_what_nobody_declared_is_sent_back_as_it_was(w: World) -> None:
     w.up("standby")
 
 
+def test_what_was_not_in_the_shown_plan_is_not_done(w: World) -> None:
+    """docs/adr, the plan that was shown: reality moved between the question and the answer."""
+    told: list[str] = []
+    w.engine.preview("standby")
+    w.put("rg", {**w.body("rg"), "tags": {"mode": "elsewhere"}})
+    with pytest.raises(Stopped) as refusal:
+        w.engine.apply("standby", on_event=lambda e: told.append(e.name))
+    assert "rg" in refusal.value.summary
+    assert told == []
+    w.engine.preview("standby")
+    done = w.engine.apply("standby", on_event=lambda e: told.append(e.name))
+    assert [s.name for s in done.changes] == ["rg"]
+
+
+def test_a_change_less_than_was_shown_is_somebody_elses_work(w: World) -> None:
+    w.put("rg", {**w.body("rg"), "tags": {"mode": "elsewhere"}})
+    assert [s.name for s in w.engine.preview("standby").changes] == ["rg"]
+    w.put("rg", {**w.body("rg"), "tags": {"mode": "standby"}})
+    done = w.engine.apply("standby", on_event=lambda event: None)
+    assert done.changes == ()
+
+
 def test_a_split_failover_leaves_the_records_for_the_second_part(w: World) -> None:
     """`--exclude '**-record'`: everything but the traffic, then the traffic alone."""
     first = w.up("active", exclude=RECORDS)

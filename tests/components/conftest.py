@@ -15,10 +15,11 @@ def site() -> Settings:
 
 
 @pytest.fixture(scope="session")
-def modes(site: Settings) -> dict[Mode, Recording]:
-    """`__main__.py` as it is, recorded with each stack file."""
-    stamp = {"footprint": site.fingerprint}
-    return {mode: record(main_program, str(mode), stamp) for mode in Mode}
+def modes() -> dict[Mode, Recording]:
+    """`__main__.py` as it is, recorded with each stack file; active as handed over from standby."""
+    standby = record(main_program, str(Mode.STANDBY))
+    stamp = {"footprint": standby.exports["footprint"]}
+    return {Mode.STANDBY: standby, Mode.ACTIVE: record(main_program, str(Mode.ACTIVE), stamp)}
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from pulumi.runtime.stack import run_pulumi_func
 from clouds.program import stack_config
 from clouds.program_recorder import Recorder
 from components.image_app.common import Place
-from components.settings import Settings
+from components.settings import Mode, Settings
 from recovery.model import Desired, Json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,7 +185,9 @@ def whole(site: Settings, outputs: Mapping[str, Json] | None = None) -> Recordin
         for name, value in Footprint(site).exports.items():
             pulumi.export(name, value)
 
-    return record(program, str(site.mode), outputs or {"footprint": site.fingerprint})
+    if site.active and outputs is None:  # as handed over by the same program
+        outputs = {"footprint": whole(site.in_mode(Mode.STANDBY)).exports["footprint"]}
+    return record(program, str(site.mode), outputs)
 
 
 @contextmanager

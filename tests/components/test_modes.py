@@ -19,7 +19,7 @@ DIALS: dict[str, set[str]] = {
     "apex-record": {"aRecords[0].ipv4Address", "aRecords[1]"},
     "api-record": {"cnameRecord.cname"},
     "www-record": {"cnameRecord.cname"},
-    "mode-tag": {"properties.tags.mode"},
+    "mode-record": {"properties.tags.mode"},
     # What the gates are asked for; a gate is no part of the footprint.
     "health-gate": {"want", "instances"},
     "return-gate": {"want"},
@@ -102,7 +102,7 @@ def test_every_dial_stands_where_its_mode_wants_it(
             recording.inputs("api")["sku"]["capacity"],
             recording.inputs("cosmos-throughput")["throughput"],
             recording.inputs("gateway")["autoscaleConfiguration"]["minCapacity"],
-            recording.inputs("mode-tag")["properties"]["tags"]["mode"],
+            recording.inputs("mode-record")["properties"]["tags"]["mode"],
             recording.inputs("health-gate")["want"],
             recording.inputs("return-gate")["want"],
             recording.inputs("drain-gate")["want"],
@@ -158,13 +158,11 @@ def test_the_mode_stands_in_one_tag_on_the_group_alone(active: Recording) -> Non
     tagged = {n: d.inputs["tags"] for n, d in active.resources.items() if d.inputs.get("tags")}
     assert tagged
     assert [n for n, tags in tagged.items() if "mode" in tags or "active" in tags.values()] == []
-    assert active.inputs("mode-tag")["scope"] == active.resources["group"].id
+    assert active.inputs("mode-record")["scope"] == active.resources["group"].id
     assert active.resources["group"].options["ignoreChanges"] == ["tags"]
 
 
-def test_the_exports_are_what_the_scripts_need_and_no_secret(
-    site: Settings, standby: Recording, active: Recording
-) -> None:
+def test_the_exports_are_what_the_scripts_need_and_no_secret(standby: Recording, active: Recording) -> None:
     """docs/architecture.md "The program"."""
     wanted = {
         "footprint", "mode", "resourceGroup", "gatewayId", "scaleSetId", "zoneId", "cosmosAccountId", "journal",
@@ -173,7 +171,6 @@ def test_the_exports_are_what_the_scripts_need_and_no_secret(
     assert set(standby.exports) == set(active.exports) == wanted
     assert {**standby.exports, "mode": ""} == {**active.exports, "mode": ""}
     assert (standby.exports["mode"], active.exports["mode"]) == ("standby", "active")
-    assert standby.exports["footprint"] == site.fingerprint
     ids = {d.id for d in standby.resources.values()}
     named = ("resourceGroup", "gatewayId", "scaleSetId", "zoneId", "cosmosAccountId", "journal")
     assert [name for name in named if standby.exports[name] not in ids] == []

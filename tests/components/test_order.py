@@ -14,8 +14,8 @@ ACTIVE = [
     *((dial, "health-gate") for dial in CAPACITY),
     *(("health-gate", record) for record in RECORDS),
     *((dial, record) for dial in CAPACITY for record in RECORDS),
-    *((record, "mode-tag") for record in RECORDS),
-    ("health-gate", "mode-tag"),
+    *((record, "mode-record") for record in RECORDS),
+    ("health-gate", "mode-record"),
     ("converter-package", "uploads-subscription"),
 ]
 STANDBY = [
@@ -24,7 +24,7 @@ STANDBY = [
     *(("drain-gate", dial) for dial in (*CAPACITY, "gateway")),
     *((record, dial) for record in RECORDS for dial in (*CAPACITY, "gateway")),
     *(("return-gate", dial) for dial in (*CAPACITY, "gateway")),
-    *((dial, "mode-tag") for dial in (*CAPACITY, "gateway")),
+    *((dial, "mode-record") for dial in (*CAPACITY, "gateway")),
     ("gateway", "api"),
     ("converter-package", "uploads-subscription"),
 ]
@@ -101,6 +101,7 @@ def test_the_graph_has_no_circle_and_both_engines_see_the_same_order(either: Rec
 
 
 def test_the_split_failover_holds_back_exactly_the_traffic_records(either: Recording) -> None:
-    """ACT-4: `--exclude '**-record'` leaves the traffic where it is; the contingency name is none of it."""
+    """ACT-4: `--exclude '**-record'` leaves the traffic where it is, and with it the mode that the group's tag tells;
+    the contingency name is none of it."""
     held = {n for n, d in either.resources.items() if excluded(d, ["**-record"])}
-    assert held == set(RECORDS)
+    assert held == {*RECORDS, "mode-record"}

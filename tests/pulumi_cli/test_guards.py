@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recovery.arm.catalogue import CATALOGUE
+from recovery.errors import Stopped
 from tests.pulumi_cli.conftest import Bench
 
 
@@ -33,20 +34,95 @@ def test_a_stack_that_was_never_handed_over_is_stopped_by_the_program_before_any
     assert forgotten.writes(mark) == []
 
 
+ENLARGED = """
+from components.image_app import footprint as _footprint
+from pulumi_azure_native import network as _network
+
+_before = _footprint.Footprint._mode_tag
+
+def _more(self, after):
+    _network.NetworkSecurityGroup(
+        "nsg-later", resource_group_name=self._place.group, network_security_group_name="nsg-later",
+        location=self._place.location, opts=_footprint.kept(self),
+    )
+    _before(self, after)
+
+_footprint.Footprint._mode_tag = _more
+"""
+
+
+def enlarge(bench: Bench) -> None:
+    """A later program, which declares one resource more."""
+    main = bench.project / "__main__.py"
+    main.write_text(main.read_text().replace("import pulumi\n", f"import pulumi\n{ENLARGED}", 1))
+
+
 def test_a_stack_handed_over_from_an_older_footprint_is_stopped(ready: Bench) -> None:
-    """The stamp is the program's own fingerprint: settings without the mode, and a footprint version."""
-    over = ready.dr("handover", "standby", "active")
-    assert over.code == 0, over.said
-    settings = ready.project / "Pulumi.active.yaml"
-    text = settings.read_text()
-    changed = text.replace("ttl: 60", "ttl: 120")
-    assert changed != text
-    settings.write_text(changed)
+    """A resource that was added to the program, but is not in the handed-over checkpoint, is not created in a switch."""
+    enlarge(ready)
     mark = ready.request_mark()
     refused = ready.pulumi("up", "-s", "active", "--yes", "--skip-preview")
     assert refused.code != 0, refused.said
+    assert "older footprint" in refused.said
     assert "dr handover standby active" in refused.said
     assert ready.writes(mark) == []
+
+
+def test_in_mid_contingency_an_enlarged_footprint_is_built_when_a_person_names_it(ready: Bench) -> None:
+    """Nobody can hand over what exists nowhere yet: the exception is named, and only what the checkpoint knows is old."""
+    there = ready.dr("up", "-s", "active", "--yes")
+    assert there.code == 0, there.said
+    enlarge(ready)
+    refused = ready.dr("up", "-s", "active", "--yes")
+    assert refused.code == 4, refused.said
+    assert "--allow create" in refused.err
+    built = ready.dr("up", "-s", "active", "--yes", "--allow", "create")
+    assert built.code == 0, built.said
+    back = ready.dr("up", "-s", "standby", "--yes")
+    assert back.code == 0, back.said
+    id_ = ready.id_of("azure-native:network:NetworkSecurityGroup", "nsg-later")
+    ready.arm.delete(id_, CATALOGUE["azure-native:network:NetworkSecurityGroup"].api_version)
+
+
+@pytest.mark.parametrize("stack", ["active", "standby"])
+def test_a_setting_that_changes_in_place_may_change_in_either_mode(ready: Bench, stack: str) -> None:
+    """Seen in a rehearsal: two more instances in mid-contingency were stopped as another footprint."""
+    if stack == "active":
+        there = ready.pulumi("up", "-s", "active", "--yes", "--skip-preview")
+        assert there.code == 0, there.said
+    for name in ("standby", "active"):
+        file = ready.project / f"Pulumi.{name}.yaml"
+        text = file.read_text()
+        changed = text.replace("instances: 2", "instances: 3").replace("ttl: 60", "ttl: 120")
+        assert changed != text
+        file.write_text(changed)
+    done = ready.pulumi("up", "-s", stack, "--yes", "--skip-preview")
+    assert done.code == 0, done.said
+    assert ready.dials()["capacity"] == (3 if stack == "active" else 0)
+    other = ready.pulumi("up", "-s", "active" if stack == "standby" else "standby", "--yes", "--skip-preview")
+    assert other.code == 0, other.said
+    assert ready.dials()["capacity"] == (0 if stack == "active" else 3)
+
+
+def test_what_was_not_in_the_shown_plan_is_not_done(ready: Bench) -> None:
+    """docs/adr, the plan that was shown: reality moved between the question and the answer."""
+    from clouds.pulumi_cli import PulumiCli
+    from clouds.pulumi_engine import PulumiEngine
+
+    engine = PulumiEngine(ready.project, cli=PulumiCli(ready.project, ready.environment))
+    engine.preview("standby")
+    group = ready.live("azure-native:network:NetworkSecurityGroup", "nsg-gateway")
+    version = CATALOGUE["azure-native:network:NetworkSecurityGroup"].api_version
+    rules = group["properties"]["securityRules"]
+    group["properties"]["securityRules"] = rules[:-1]
+    ready.arm.put(group["id"], {k: v for k, v in group.items() if k != "etag"}, version)
+    with pytest.raises(Stopped) as refusal:
+        engine.apply("standby", on_event=lambda event: None)
+    assert "nsg-gateway" in refusal.value.summary
+    now = ready.arm.get(group["id"], version)["properties"]["securityRules"]
+    assert len(now) == len(rules) - 1
+    repaired = engine.up("standby", on_event=lambda event: None)
+    assert [s.name for s in repaired.changes] == ["nsg-gateway"]
 
 
 def test_the_safety_gate_stops_an_up_that_would_create_and_the_named_exception_lets_it_pass(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from recovery.arm.catalogue import CATALOGUE
 from recovery.model import Action
@@ -72,6 +73,7 @@ def test_health_lost_between_the_two_parts_of_a_split_failover_keeps_dns_where_i
     half = ready.dials()
     assert half["capacity"] == 2
     assert half["apex"] == before["apex"]
+    assert half["mode"] == "standby", "the tag tells the mode of the traffic"
 
     assert ready.cloud.control("PUT", "instances", {"instance": -1, "state": "failing"})["obeyed"] == 2
     second = ready.dr("up", "-s", "active", "--yes", "--no-hand-over")
@@ -114,6 +116,7 @@ def test_dr_up_there_and_back_hands_over_each_time_and_the_safety_gate_lets_both
     there = ready.dr("up", "-s", "active", "--yes", "--format", "json")
     assert there.code == 0, there.said
     document = json.loads(there.out)
+    assert (Path(ready.environment["DR_HOME"]) / "baseline-active.json").exists()
     assert document["handover"]["to"] == "standby"
     assert {step["action"] for step in document["done"]["steps"]} <= {"=", "~", ">"}
     assert_dials(ready, ACTIVE)
