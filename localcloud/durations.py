@@ -50,6 +50,7 @@ TABLE: dict[str, Duration] = {
         Duration("event subscription create", 15, 60, "assumed"),
         Duration("event subscription update", 10, 60, "assumed: until the new filter is the one that decides"),
         Duration("resource group delete", 300, 1800, "assumed"),
+        Duration("container start", 45, 180, "assumed: the image is pulled anew for each group"),
         Duration("image build", 240, 900, "assumed: wheels and plugins are fetched once a build"),
         Duration("role assignment effect", 120, 600, "Azure RBAC troubleshooting page: changes can take up to 10 minutes"),
         Duration("record reaches name servers", 30, 60, "Azure DNS FAQ: changes are typically there within 60 seconds"),

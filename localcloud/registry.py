@@ -44,6 +44,15 @@ class Registries:
         self.sources[key] = await request.read()  # bounded by the server's client_max_size
         return web.Response(status=201)
 
+    def built(self, image: str) -> str | None:
+        """The registry (its id in lower case) of which a build made this image, by digest; None when none did."""
+        for id, runs in self.runs.items():
+            for run in runs:
+                for made in run["properties"]["outputImages"]:
+                    if image == f"{made['registry']}/{made['repository']}@{made['digest']}":
+                        return id
+        return None
+
     def handlers(self) -> dict[tuple[str, str], Handler]:
         """The addresses, for the ARM door."""
 

@@ -42,6 +42,7 @@ from localcloud.dns.resolver import CachingResolver
 from localcloud.dns.server import Answering
 from localcloud.dns.server import Server as DnsServer
 from localcloud.durations import Clock
+from localcloud.effects.containers import Containers
 from localcloud.effects.edge import Edge
 from localcloud.effects.gateways import Gateways
 from localcloud.effects.images import Images
@@ -59,6 +60,7 @@ from recovery.errors import BadInput
 from recovery.sync.source import Source
 
 LOCAL_TENANT = "00000000-0000-4000-8000-000000000002"
+ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 RESOLVERS = ("Google", "Cloudflare", "OpenDNS")
 
 
@@ -110,6 +112,8 @@ class LocalServer:
         self.sessions = Sessions(self)
         self.registries = Registries(self.clock)
         self.door.special |= self.registries.handlers()
+        self.containers = Containers(self.bus, self.clock, state / "logs", self._as_identity, self._may_pull)
+        self.door.special |= self.containers.handlers()
         self.graph = Graph(self.door.who, lambda: self.permits is not None)
         self.bus.lookup, self.bus.bodies = self.store.lookup, self.store.bodies
         self.bus.subscribe(self._release)
@@ -137,6 +141,17 @@ class LocalServer:
         if who is None:
             return 401
         return 200 if self.permits is None or self.permits.may_data(who, action, scope) else 403
+
+    async def _as_identity(self, principal: str) -> str:
+        """The environment of a managed identity's process."""
+        _, text = await self.sessions.sign_in(f"identity-{principal[:8]}", principal, "ServicePrincipal")
+        return text
+
+    def _may_pull(self, principal: str, image: str) -> bool:
+        registry = self.registries.built(image)
+        if registry is None:
+            return False
+        return self.permits is None or self.roles.holds(principal, ACR_PULL, registry)
 
     async def _authoritative(self, name: str, kind: str) -> Any:
         return self.names.answer(name, kind)
@@ -349,6 +364,7 @@ class LocalServer:
             (self.state / name).unlink(missing_ok=True)
         self.service.operations.stop()
         self.registries.stop()
+        await self.containers.stop()
         if self.provider is not None:
             await processes.end(self.provider, 1.0)
         await self.sessions.stop()

@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "handover": ("scripts.handover", "copy the checkpoint of one stack to the other"),
     "resume": ("scripts.resume", "finish a run that was killed, after proving its owner dead"),
     "desired": ("scripts.desired", "print the desired state that the program declares"),
+    "in-azure": ("scripts.in_azure", "run a command in the tool's own image inside the network"),
     "cert": ("scripts.cert", "the site's certificate: status, import, renewal by ACME through the zone"),
     "drift": ("scripts.drift", "say where reality has left the code"),
     "sync": ("scripts.sync", "carry the data between the clouds, prove it, watch it, freeze the primary"),

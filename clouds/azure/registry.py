@@ -67,20 +67,26 @@ class Registry:
 
     def find(self, wanted_tag: str) -> str | None:
         """The image of that tag by digest (``HOST/standby-dr@sha256:...``), None when no run has made it."""
+        return next((self._by_digest(i) for i in self._images() if i.get("tag") == wanted_tag), None)
+
+    def newest(self) -> str | None:
+        """The image that was built last, None when none ever was."""
+        return next((self._by_digest(i) for i in self._images()), None)
+
+    def _images(self) -> list[dict[str, Any]]:
+        """What runs have made, the newest first (as the service lists them)."""
         try:
             runs = self._arm.list(f"{self._id}/runs", VERSION)
         except ArmError as error:
             if error.missing:
-                return None
+                return []
             raise
-        for run in runs:
-            properties = run.get("properties") or {}
-            for image in (
-                properties.get("outputImages") or [] if properties.get("status") == "Succeeded" else []
-            ):
-                if image.get("repository") == REPOSITORY and image.get("tag") == wanted_tag:
-                    return self._by_digest(image)
-        return None
+        made = [
+            r.get("properties") or {}
+            for r in runs
+            if (r.get("properties") or {}).get("status") == "Succeeded"
+        ]
+        return [i for run in made for i in run.get("outputImages") or [] if i.get("repository") == REPOSITORY]
 
     def build(self, context: Context, subscription: str) -> str:
         """Build, wait, and return the image by digest. Raises Failed with where the log is."""

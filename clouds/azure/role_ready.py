@@ -21,7 +21,7 @@ FIRST, LONGEST = 2.0, 30.0
 
 DENIED_CODES = frozenset({
     "authorizationfailed", "linkedauthorizationfailed", "authorizationpermissionmismatch", "forbidden",
-    "forbiddenbyrbac", "denied", "accessdenied", "failedidentityoperation",
+    "forbiddenbyrbac", "denied", "accessdenied", "failedidentityoperation", "inaccessibleimage",
 })  # fmt: skip
 
 

@@ -13,6 +13,9 @@ from components.naming import Names
 GATEWAY_SUBNET, API_SUBNET = "10.42.0.0/24", "10.42.1.0/24"
 ENDPOINT_SUBNET, FUNCTION_SUBNET, SYNC_SUBNET = "10.42.2.0/24", "10.42.3.0/24", "10.42.4.0/23"
 
+TOOLS_SUBNET = "10.42.6.0/24"
+"""Where `dr in-azure` runs the tool's own image."""
+
 CONTAINERS = "Microsoft.App/environments"
 """Flex Consumption and container environments each want a subnet of their own, delegated to this
 (learn.microsoft.com/azure/azure-functions/flex-consumption-how-to#enable-virtual-network-integration)."""
@@ -35,7 +38,7 @@ class Network(pulumi.ComponentResource):
         place, names = args.place, args.names
         rules = {
             "gateway": _gateway_rules(), "api": _api_rules(args.api_port), "endpoints": _endpoint_rules(),
-            "functions": [_deny_all()], "sync": _sync_rules(),
+            "functions": [_deny_all()], "sync": _sync_rules(), "tools": [_deny_all()],
         }  # fmt: skip
         self.security_groups = {part: self._nsg(part, names, place, wanted) for part, wanted in rules.items()}
         nsg = self.security_groups
@@ -48,6 +51,7 @@ class Network(pulumi.ComponentResource):
                 _subnet("endpoints", ENDPOINT_SUBNET, nsg["endpoints"], closed=True),
                 _subnet("functions", FUNCTION_SUBNET, nsg["functions"], delegated=CONTAINERS),
                 _subnet("sync", SYNC_SUBNET, nsg["sync"], delegated=CONTAINERS),
+                _subnet("tools", TOOLS_SUBNET, nsg["tools"], delegated="Microsoft.ContainerInstance/containerGroups"),
             ],
             opts=kept(self),
         )  # fmt: skip

@@ -104,7 +104,10 @@ RUN_INSIDE = grants(
     "Microsoft.ContainerInstance/containerGroups/read",
     "Microsoft.ContainerInstance/containerGroups/write",
     "Microsoft.ContainerInstance/containerGroups/delete",
+    "Microsoft.ContainerInstance/containerGroups/stop/action",
     "Microsoft.ContainerInstance/containerGroups/containers/logs/read",
+    "Microsoft.ContainerRegistry/registries/read",
+    "Microsoft.ContainerRegistry/registries/runs/read",
 )
 
 _BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"

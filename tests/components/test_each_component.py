@@ -43,7 +43,7 @@ def test_the_network_lets_the_gateway_alone_reach_the_api(site: Settings) -> Non
     subnets = {s["name"]: s["networkSecurityGroup"]["id"] for s in found.inputs("vnet")["subnets"]}
     assert subnets == {
         part: found.resources[f"nsg-{part}"].id
-        for part in ("gateway", "api", "endpoints", "functions", "sync")
+        for part in ("gateway", "api", "endpoints", "functions", "sync", "tools")
     }
     assert [r["destinationAddressPrefix"] for r in rules.values() if r["direction"] == "Outbound"] == [
         "Internet"

@@ -93,10 +93,10 @@ def test_apex_and_wildcard_are_proven_through_the_zone_and_the_vault_gets_a_new_
     world: World, pebble: Pebble
 ) -> None:
     """READY-6: real ACME DNS-01, the new version under the same name; the challenge is taken away again."""
-    now = datetime.now(UTC)
     world.site.vault().create("site", NAMES)
     before = world.site.vault().get("site")
     offer = _obtain(world, pebble)
+    now = datetime.now(UTC)
     assert problems(offer, NAMES, now, trusted_roots([pebble.root()])) == []
     made = world.site.put_in(offer, now, world.said.append)
     assert before is not None and before.self_signed and not made.self_signed
