@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from clouds.aws import declared
+from clouds.gates.flag import flagged
 from clouds.trustlayer_site import NAMESPACE, WEST, Site
 from recovery.drift.report import Live
 from recovery.errors import DrError
 from recovery.model import Desired, Json
-from recovery.trustlayer.drift import strangers
+from recovery.trustlayer.drift import FLAG_ID, strangers
 from recovery.trustlayer.kinds import AWS, KUBERNETES, id_of
 
 WATCHED = ("kubernetes:apps/v1:Deployment", "kubernetes:batch/v1:CronJob", "kubernetes:networking.k8s.io/v1:NetworkPolicy",
@@ -41,6 +42,12 @@ def read_live(site: Site, wanted: Sequence[Desired]) -> Live:
                 continue
             if body is not None:
                 bodies[resource.id] = body
+    if any(one.type.endswith(":TrafficFlag") for one in wanted):
+        there = flagged(site)
+        if there is None:
+            unknown[FLAG_ID] = "the flag's public address does not answer"
+        else:
+            bodies[FLAG_ID] = {"present": there}
     others: dict[str, Mapping[str, Json]] = {}
     if any(one.type in KUBERNETES for one in known):
         for token in WATCHED:

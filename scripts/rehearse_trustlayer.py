@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 import time
@@ -31,7 +32,7 @@ def command(
     percentile: Annotated[str, typer.Option(help="Column of the duration table: median or p95.")] = "p95",
     keep: Annotated[bool, typer.Option(help="Keep the local site's folder.")] = False,
 ) -> int:
-    """Rehearse levels 1 to 5 of site trustlayer on real local parts and write the report.
+    """Rehearse levels 1 to 5 of site trustlayer, and the ways back from 2 to 4, on real local parts; write the report.
 
     Exit codes: 0 everything holds, 1 it does not.
     """
@@ -41,13 +42,14 @@ def command(
 
     began, folder = time.monotonic(), Path(tempfile.mkdtemp(prefix="dr-trustlayer-"))
     print(f"starting two clusters, four databases and AWS in {folder}", flush=True)
+    os.environ["DR_HOME"] = str(folder / "home")  # outbox and journals of this rehearsal alone
     with start(folder, scale, percentile) as site:
         print(f"ready after {time.monotonic() - began:.1f} s", flush=True)
         story = Story(site, folder)
         levels = story.tell()
     rehearsal = Rehearsal(
         datetime.now(UTC).isoformat(timespec="seconds"), scale, percentile, story.parts, tuple(levels),
-        time.monotonic() - began, len(story.client.wrong),
+        time.monotonic() - began, len(story.client.wrong), tuple(story.two_primaries), story.told(),
     )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.json").write_text(json.dumps(rehearsal.to_json(), indent=1))

@@ -103,11 +103,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def _write(self) -> tuple[int, dict[str, Any]]:
         row = json.loads(self._body)
-        self.database.ask(
-            "INSERT INTO profiles (id, value) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET value = excluded.value",
+        # Which server took it is part of the answer, so that a client can tell two primaries from one.
+        by = self.database.ask(
+            "INSERT INTO profiles (id, value) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET value = excluded.value"
+            " RETURNING inet_server_port()",
             (str(row["id"]), str(row["value"])),
         )
-        return 201, {"id": row["id"]}
+        return 201, {"id": row["id"], "by": by[0][0]}
 
     def _send(self, status: int, body: dict[str, Any]) -> None:
         content = json.dumps(body).encode()

@@ -20,6 +20,7 @@ _CARRIES = (
     "AWS::S3::Bucket/",
 )
 """Resources that an activation goes through: without them, or with them changed, us-west-2 does not serve."""
+FLAG_TYPE, FLAG_ID = "trustlayer:flag", "/aws/us-west-2/AWS::S3::Object/flags/active"
 _LABELS = ("metadata.labels", "metadata.annotations", "comment")
 
 
@@ -36,7 +37,10 @@ def check(
 
 
 def comparable(desired: Desired) -> Desired:
-    """Without what only the provider keeps: no service returns it."""
+    """Without what only the provider keeps (no service returns it); the traffic flag as the object that it is."""
+    if desired.type.endswith(":TrafficFlag"):
+        there = {"present": desired.inputs.get("want") == "set"}
+        return Desired(FLAG_TYPE, "AWS::S3::Object", FLAG_ID, there, desired.options, desired.source)
     silent = AWS[desired.type].silent if desired.type in AWS else frozenset()
     inputs = {key: value for key, value in desired.inputs.items() if key not in silent}
     return replace(desired, inputs=inputs)

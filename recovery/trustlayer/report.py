@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
@@ -41,6 +41,8 @@ class LevelRecord:
     steps: Sequence[tuple[str, float, str]]
     confirmed: Sequence[str] = ()
     error: str = ""
+    back: bool = False
+    """A failback: the planned way back from the level."""
 
     @property
     def holds(self) -> bool:
@@ -49,7 +51,7 @@ class LevelRecord:
         return (
             not self.error
             and self.recovered is not None
-            and self.seen == self.level
+            and (self.back or self.seen == self.level)
             and in_time
             and (self.expected_lost or not self.lost)
         )
@@ -66,56 +68,41 @@ class Rehearsal:
     levels: Sequence[LevelRecord]
     seconds: float
     wrong_reads: int
+    two_primaries: Sequence[str] = ()
+    told: Mapping[str, int] = field(default_factory=dict)
+    """Audience -> status updates that it was sent (TL-7)."""
 
     @property
     def holds(self) -> bool:
-        """All five, and no row was ever read back wrong."""
-        return len(self.levels) == 5 and all(level.holds for level in self.levels) and not self.wrong_reads
+        """All five levels and the three ways back; no row was ever read back wrong, or acknowledged by two primaries."""
+        whole = len(self.levels) == 8 and all(level.holds for level in self.levels)
+        return whole and not self.wrong_reads and not self.two_primaries
 
     @property
     def sentence(self) -> str:
         """The verdict."""
         if self.holds:
-            lost = next((level for level in self.levels if level.level == 4), None)
+            lost = next((level for level in self.levels if level.level == 4 and not level.back), None)
             figure = (
                 f" Level 4 (asynchronous) lost {lost.lost} of {lost.acknowledged} acknowledged rows, {lost.rpo:.2f} s of them (RPO)."
                 if lost
                 else ""
             )
-            return f"All five levels were recovered in {span(self.seconds)}; no acknowledged row was lost in levels 1 to 3.{figure}"
+            return f"All five levels were recovered, and three undone by a failback, in {span(self.seconds)}; no acknowledged row was lost in levels 1 to 3 or on the way back.{figure}"
         bad = [
-            f"level {level.level}{': ' + level.error if level.error else ''}"
+            f"{'failback from ' if level.back else ''}level {level.level}{': ' + level.error if level.error else ''}"
             for level in self.levels
             if not level.holds
         ]
+        if self.two_primaries:
+            bad.append(f"{len(self.two_primaries)} writes were taken by a second primary")
         if self.wrong_reads:
             bad.append(f"{self.wrong_reads} rows were read back wrong")
-        return f"It does not hold: {'; '.join(bad) or f'{len(self.levels)} of 5 levels were reached'}."
+        return f"It does not hold: {'; '.join(bad) or f'{len(self.levels)} of 8 runs were reached'}."
 
     def to_json(self) -> dict[str, Json]:
         """report.json."""
         return {"schema": SCHEMA, "holds": self.holds, "sentence": self.sentence, **asdict(self)}
-
-
-_PAGE = """\
-<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>trustlayer: rehearsal of {{ r.started }}</title><style>{{ css|safe }}</style></head><body><main>
-<h1>Site trustlayer: five levels of disaster</h1>
-<p><strong>{{ r.sentence }}</strong></p>
-<p>{{ r.started }} · slow operations at {{ r.percentile }}, {{ r.scale|int }} simulated seconds a real second · {{ r.parts|join(", ") }}</p>
-<table><thead><tr><th>level</th><th>detected</th><th>runbook ran</th><th>writes again</th><th>critical path (p95)</th><th>goal</th>
-<th>requests failed</th><th>acknowledged rows lost</th><th>RPO</th><th></th></tr></thead><tbody>
-{% for l in r.levels %}<tr><td>{{ l.title }}</td><td>{{ l.detected|span }}</td><td>{{ l.run|span }}</td>
-<td>{{ l.recovered|span if l.recovered is not none else "never" }}</td><td>{{ l.critical_path|span }}</td><td>{{ l.goal|span if l.goal else "–" }}</td>
-<td>{{ l.failed }} of {{ l.requests }}</td><td>{{ l.lost }} of {{ l.acknowledged }}</td><td>{{ "%.2f s"|format(l.rpo) }}</td><td>{{ "holds" if l.holds else "DOES NOT HOLD" }}</td></tr>
-{% endfor %}</tbody></table>
-{% for l in r.levels %}<h2>{{ l.title }}</h2>{% if l.error %}<p><strong>{{ l.error }}</strong></p>{% endif %}
-<table><thead><tr><th>step</th><th>took</th><th>ended</th></tr></thead><tbody>
-{% for id, seconds, word in l.steps %}<tr><td>{{ id }}</td><td>{{ seconds|span }}</td><td>{{ word }}</td></tr>{% endfor %}</tbody></table>
-{% if l.confirmed %}<ul>{% for line in l.confirmed %}<li><code>{{ line }}</code></li>{% endfor %}</ul>{% endif %}
-{% endfor %}</main></body></html>
-"""
 
 
 def render(rehearsal: Rehearsal) -> str:
@@ -123,4 +110,5 @@ def render(rehearsal: Rehearsal) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters["span"] = span
     css = (files("recovery.report") / "page" / "report.css").read_text()
-    return environment.from_string(_PAGE).render(r=rehearsal, css=css)
+    page = (files("recovery.trustlayer") / "page" / "rehearsal.html.j2").read_text()
+    return environment.from_string(page).render(r=rehearsal, css=css)

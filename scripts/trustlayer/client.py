@@ -23,6 +23,8 @@ class Seen:
     status: int
     seconds: float
     region: str
+    by: int = 0
+    """Port of the database that acknowledged a write."""
 
 
 @dataclass
@@ -64,6 +66,22 @@ class Client:
         """Requests that began in this stretch."""
         return sum(1 for one in list(self.seen) if start <= one.at < end)
 
+    def told_by_two(self, start: float, end: float) -> list[str]:
+        """In a stretch with one change of primaries at most: writes that another than the newest primary acknowledged
+        although they began after its first acknowledgement. Two servers took writes at once."""
+        writes = sorted(
+            (one for one in list(self.seen) if one.by and start <= one.at < end), key=lambda o: o.at
+        )
+        if not writes:
+            return []
+        newest = writes[-1].by
+        since = min(one.at + one.seconds for one in writes if one.by == newest)
+        return [
+            f"row {one.row} by port {one.by} after {newest}"
+            for one in writes
+            if one.by != newest and one.at > since
+        ]
+
     def good_again(self, after: float) -> float | None:
         """When the first write after the last failed one since `after` was acknowledged; None: not yet."""
         writes = [one for one in list(self.seen) if one.at >= after and one.kind == "write"]
@@ -83,7 +101,7 @@ class Client:
         while not self._end.wait(PAUSE):
             count += 1
             row = f"{number}-{count}"
-            status = self._ask("write", row, "POST", "/rows", json.dumps({"id": row, "value": f"v{row}"}))[0]
+            status, _ = self._ask("write", row, "POST", "/rows", json.dumps({"id": row, "value": f"v{row}"}))
             if status == 201:
                 with self._lock:
                     self.acknowledged[row] = self.now()
@@ -105,5 +123,6 @@ class Client:
         finally:
             connection.close()
         with self._lock:
-            self.seen.append(Seen(began, kind, row, status, self.now() - began, region))
+            by = int(json.loads(text).get("by") or 0) if status == 201 else 0
+            self.seen.append(Seen(began, kind, row, status, self.now() - began, region, by))
         return status, text

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recovery.errors import DrError, Failed
 from recovery.model import Json
@@ -18,8 +18,7 @@ from recovery.runbook.roles import Role
 from recovery.runbook.state import Mode, State
 from recovery.trustlayer.levels import assess
 from recovery.trustlayer.report import LevelRecord
-from recovery.trustlayer.runbooks import book
-from scripts.recover import Recovery
+from scripts.recover import Recovery, runbook_of, telling
 from scripts.trustlayer.client import Client
 
 if TYPE_CHECKING:
@@ -53,6 +52,7 @@ class Story:
         self.recovery = Recovery(
             self.site, journal, {"operator": frozenset(Role)}, lambda ask: True, self._say
         )
+        self.two_primaries: list[str] = []
         self.date = f"{datetime.now(UTC):%Y%m%d}"
         self.parts: tuple[str, ...] = (
             "Kubernetes 1.33 (etcd, API server, controllers, scheduler, kwok) ×2",
@@ -66,34 +66,36 @@ class Story:
 
         until(lambda: self._healthy(), "the site serves")
         self.client.start()
+        self.recovery.tells = telling(self.recovery)
         try:
             time.sleep(1.5)
             made = Backups(self.site).run(datetime.now(UTC))
             self._say(f"backup of {made.date}: {sum(made.rows.values())} rows, {len(made.files)} files")
             records: list[LevelRecord] = []
-            for level, fault, mend in (
-                (1, self._hang, _nothing), (2, self._lose_database, self._rejoin), (3, self._lose_zone, self._rejoin_zone),
-                (4, self._lose_region, _nothing), (5, self._lose_data, _nothing),
+            for level, back, before in (
+                (1, False, self._hang), (2, False, self._lose_database), (2, True, self._mend_database), (3, False, self._lose_zone),
+                (3, True, self._regain_zone), (4, False, self._lose_region), (4, True, self._regain_region), (5, False, self._lose_data),
             ):  # fmt: skip
-                records.append(self._level(level, fault))
+                records.append(self._level(level, before, back))
                 if not records[-1].holds:
                     break
-                mend()
                 time.sleep(1.0)
             return records
         finally:
             self.client.stop()
 
-    def _level(self, level: int, fault: Callable[[], dict[str, Json]]) -> LevelRecord:
-        self._say(f"\nlevel {TITLES[level]}")
+    def _level(self, level: int, fault: Callable[[], dict[str, Json]], back: bool) -> LevelRecord:
+        title = f"back from {level}" if back else TITLES[level]
+        self._say(f"\n{title}" if back else f"\nlevel {title}")
         at = self.client.now()
         before = dict(self.client.acknowledged)
         given: dict[str, Json] = {"zone": "us-east-1a", "date": self.date, "overwrite": False, **fault()}
-        seen, detected = self._see(level, at)
-        self._say(f"dr assess says level {seen} after {detected:.1f} s")
+        seen, detected = (level, 0.0) if back else self._see(level, at)
+        if not back:
+            self._say(f"dr assess says level {seen} after {detected:.1f} s")
         error, state, began = "", None, self.client.now()
         try:
-            state = self.recovery.go(level, given)
+            state = self.recovery.go(level, given, back=back)
             if state.mode is not Mode.COMPLETED:
                 error = "; ".join(f"{id}: {state.of(id).reason}" for id in state.stuck) or str(state.mode)
         except DrError as stop:
@@ -103,15 +105,16 @@ class Story:
             time.sleep(1.5)
         recovered = self.client.good_again(at)
         end = self.client.now()
+        self.two_primaries += self.client.told_by_two(at, end)
         known = {**before, **{r: t for r, t in self.client.acknowledged.items() if t <= end}}
         present = self._present() if not error else set()
         gone = {} if error else {row: t for row, t in known.items() if row not in present}
         rpo = max(gone.values()) - min(gone.values()) if gone else 0.0
-        runbook = book(level, str(given["zone"]), str(given["date"]))
+        runbook = runbook_of(level, back, given)
         record = LevelRecord(
-            level, TITLES[level], seen, detected, ran, recovered - at if recovered else None, critical_path(runbook).seconds,
-            GOALS.get(level, 0.0), self.client.made(at, end), self.client.failed(at, end), len(known), len(gone), rpo, level >= 4,
-            steps_of(state), self._confirmed(level), error,
+            level, title, seen, detected, ran, recovered - at if recovered else None, critical_path(runbook).seconds,
+            0.0 if back else GOALS.get(level, 0.0), self.client.made(at, end), self.client.failed(at, end), len(known), len(gone), rpo, level >= 4 and not back,
+            steps_of(state), self._confirmed(level, back), error, back,
         )  # fmt: skip
         for row in gone:  # they are known to be lost: the next level counts its own
             self.client.acknowledged.pop(row, None)
@@ -119,6 +122,11 @@ class Story:
             f"{'holds' if record.holds else 'DOES NOT HOLD'}: {error or ''} lost {record.lost} of {record.acknowledged}, failed {record.failed} of {record.requests}, writes again after {record.recovered and round(record.recovered, 1)} s"
         )
         return record
+
+    def told(self) -> dict[str, int]:
+        """Audience -> status updates that are in its outbox."""
+        box = Path(os.environ.get("DR_HOME", "")) / "outbox"
+        return {path.stem: len(path.read_text().splitlines()) for path in sorted(box.glob("*.jsonl"))}
 
     def _see(self, level: int, at: float) -> tuple[int, float]:
         from clouds.trustlayer_effects import observe
@@ -167,52 +175,49 @@ class Story:
         return {}
 
     def _lose_data(self) -> dict[str, Json]:
+        from clouds.aws.backup import Backups
+
+        Backups(self.site).run(datetime.now(UTC))
+        time.sleep(2.0)
         self.local.happen("wreck-data")
         return {}
 
-    def _rejoin(self) -> None:
-        """The former primary comes back as a replica of the new one, by pg_rewind."""
-        primary = self._primary()
+    def _mend_database(self) -> dict[str, Json]:
         for name, server in self.site.in_region("us-east-1").items():
             if not server.reachable():
-                self.local.happen("rewind", name=name, source=primary)
-                self._say(f"{name} is back as a replica of {primary}")
-        servers = self.site.in_region("us-east-1")
-        wanted = {n: "" for n in servers if n != primary} | {str(self.site.body["replica"]): ""}
-        if not servers[primary].wait(wanted, 30):
-            raise Failed(
-                "a replica did not come back",
-                "the next level would begin without it",
-                "look at the replicas' logs",
-            )
+                self.local.happen("mend-database", name=name)
+        return {}
 
-    def _rejoin_zone(self) -> None:
+    def _regain_zone(self) -> dict[str, Json]:
         zone = next(z for z, (good, _) in self._nodes().items() if not good)
         self.local.happen("regain-zone", zone=zone)
-        self._rejoin()  # before its pod may run again: it would start on its old line, where nothing is acknowledged
-        self._effect("zone.uncordon", {"zone": zone})
-        until(lambda: all(good for good, _ in self._nodes().values()), "the zone's nodes are Ready")
+        return {"zone": zone}
+
+    def _regain_region(self) -> dict[str, Json]:
+        self.local.happen("regain-region")
+        until(lambda: self.site.cluster("us-east-1").healthy(), "the cluster of us-east-1 answers")
+        until(
+            lambda: all(s.reachable() for s in self.site.in_region("us-east-1").values()),
+            "its databases answer",
+        )
+        return {}
 
     def _nodes(self) -> dict[str, tuple[int, int]]:
         from clouds.trustlayer_effects import observe
 
         return dict(observe(self.site).nodes or {})
 
-    def _effect(self, kind: str, args: dict[str, Json]) -> None:
-        from clouds.trustlayer_effects import effects
-
-        call: Any = None  # this effect asks nothing of its call
-        effects(self.site)[kind](args, call)
-
-    def _confirmed(self, level: int) -> list[str]:
+    def _confirmed(self, level: int, back: bool) -> list[str]:
         """What kubectl and psql, which nobody here wrote, say of the end state."""
-        region = "us-west-2" if level >= 4 else "us-east-1"
+        from localcloud.trustlayer.binaries import kubectl_path
+
+        region = "us-west-2" if level == 4 and not back else "us-east-1"
         lines = []
-        if shutil.which("kubectl"):
+        if kubectl_path().exists():
             lines.append(
                 said(
                     [
-                        "kubectl",
+                        str(kubectl_path()),
                         "--kubeconfig",
                         self.site.body["clusters"][region],
                         "get",
@@ -238,10 +243,6 @@ class Story:
 
     def _say(self, text: str) -> None:
         print(text, flush=True)
-
-
-def _nothing() -> None:
-    """The next level follows on this one's end."""
 
 
 def steps_of(state: State | None) -> list[tuple[str, float, str]]:
