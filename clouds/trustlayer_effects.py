@@ -110,4 +110,5 @@ def _database(server: Server, region: str, zone: str) -> Database:
         "replica" if standby else "primary",
         intact,
         _or_none(server.lag) if standby else None,
+        None if standby else _or_none(lambda: not server.refuses_writes()),
     )

@@ -1,10 +1,11 @@
-"""`dr chaos pod | zone`: do one small harm on purpose, wait for recovery, verify /healthz (TL-9)."""
+"""`dr chaos pod | zone | database | network`: one small harm on purpose, its recovery, /healthz all the time (TL-9)."""
 
 from __future__ import annotations
 
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from clouds.kubernetes import Cluster
     from clouds.trustlayer_site import Site
 
+MOST = {"pod": 0.2, "zone": 0.2, "database": 0.8, "network": 0.2}
+"""Harm -> share of failed probes at which it is given up, where nobody says otherwise."""
+WINDOW = 100
+"""Probes that the share is of: ten seconds."""
+POLICY = "dr-chaos"
+
 
 def main(argv: Sequence[str]) -> int:
     """The verb."""
@@ -27,13 +34,20 @@ def main(argv: Sequence[str]) -> int:
 def command(
     what: Annotated[
         str,
-        typer.Argument(help="pod: delete a random pod. zone: cordon and drain a zone, then give it back."),
+        typer.Argument(
+            help="pod: delete a random pod. zone: cordon and drain a zone, then give it back. database: delete the primary's pod. network: cut one API pod off by a network policy, then let it back."
+        ),
     ],
     zone: Annotated[str, typer.Option(help="zone: which.")] = "us-east-1c",
     seconds: Annotated[float, typer.Option(help="Recovery must be complete within this.", min=1)] = 120.0,
     most_errors: Annotated[
-        float, typer.Option(help="Stop condition: share of failed probes of /healthz, 0 to 1.", min=0, max=1)
-    ] = 0.2,
+        float | None,
+        typer.Option(
+            help="Stop condition: share of failed probes of /healthz in the last 10 s, 0 to 1 (default 0.2; database 0.8: its clients meet the restart).",
+            min=0,
+            max=1,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Choose the same pod again (0: by chance).")] = 0,
     site: Annotated[str, typer.Option(help="The site's file (default: DR_TRUSTLAYER).")] = "",
 ) -> int:
@@ -46,10 +60,11 @@ def command(
     from clouds.trustlayer_effects import observe
     from clouds.trustlayer_site import Site
 
-    if what not in ("pod", "zone"):
+    if what not in MOST:
         raise BadInput(
-            f"there is no {what!r} to break", "nothing was done", "dr chaos pod, or: dr chaos zone"
+            f"there is no {what!r} to break", "nothing was done", f"dr chaos {', or: dr chaos '.join(MOST)}"
         )
+    most = MOST[what] if most_errors is None else most_errors
     where = Site.load(site)
     before = assess(observe(where))
     if before.level is not Level.NONE:
@@ -61,10 +76,14 @@ def command(
     probe = Probe(where)
     probe.start()
     try:
-        if what == "zone":
-            return _zone(where, zone, probe, seconds, most_errors)
         chance = random.Random(seed or None)  # noqa: S311 - any pod will do
-        return _pod(where, probe, seconds, most_errors, chance)
+        if what == "zone":
+            return _zone(where, zone, probe, seconds, most)
+        if what == "database":
+            return _database(where, probe, seconds, most)
+        if what == "network":
+            return _network(where, probe, seconds, most, chance)
+        return _pod(where, probe, seconds, most, chance)
     finally:
         probe.stop()
 
@@ -74,6 +93,7 @@ class Probe:
 
     def __init__(self, site: Site) -> None:
         self.edge, self.asked, self.failed = str(site.body["edge"]), 0, 0
+        self.last: deque[bool] = deque(maxlen=WINDOW)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -88,8 +108,8 @@ class Probe:
 
     @property
     def share(self) -> float:
-        """Failed probes of all, 0 to 1."""
-        return self.failed / self.asked if self.asked else 0.0
+        """Failed probes of the last ones, 0 to 1; nothing while there are too few to say."""
+        return sum(self.last) / WINDOW if self.last else 0.0
 
     def _run(self) -> None:
         from clouds.kubernetes_effects import public
@@ -98,6 +118,7 @@ class Probe:
             status = public(self.edge)[0]
             self.asked += 1
             self.failed += status != 200
+            self.last.append(status != 200)
 
 
 def _pod(site: Site, probe: Probe, seconds: float, most: float, chance: random.Random) -> int:
@@ -159,6 +180,79 @@ def _zone(site: Site, zone: str, probe: Probe, seconds: float, most: float) -> i
         give_back()
 
 
+def _database(site: Site, probe: Probe, seconds: float, most: float) -> int:
+    """The primary's pod is deleted; the same server comes back with its data, and takes a write."""
+    from clouds.kubernetes import pods_path
+    from clouds.postgres import newest_primary
+    from clouds.trustlayer_site import EAST, NAMESPACE
+    from recovery.errors import DrError
+
+    primary = newest_primary(site.in_region(EAST).values())
+    if primary is None or site.failed_over():
+        raise Stopped(
+            "not begun: no database of us-east-1 is the primary", "nothing would be tested", "dr assess"
+        )
+    cluster = site.cluster(EAST)
+    pods = cluster.list(pods_path(NAMESPACE), f"app=trustlayer-db,instance={primary.name}")
+    if not pods:
+        raise Stopped(f"not begun: {primary.name} has no pod", "nothing would be tested", "dr assess")
+    print(f"deleting {pods[0]['metadata']['name']}, the pod of the primary {primary.name}")
+    cluster.delete(f"{pods_path(NAMESPACE)}/{pods[0]['metadata']['name']}", 0)
+    began, why = time.monotonic(), "it was not asked"
+    while True:
+        time.sleep(0.3)
+        _stop_condition(probe, most)
+        try:
+            if not primary.in_recovery():
+                primary.write()
+                break
+            why = f"{primary.name} came back as a replica"
+        except DrError as error:
+            why = error.summary
+        if time.monotonic() - began > seconds:
+            raise Failed(
+                f"not recovered after {seconds:.0f} s: {why}",
+                "the database does not heal by itself",
+                "dr recover --level 2",
+            )
+    return _wait(cluster, probe, seconds, most)
+
+
+def _network(site: Site, probe: Probe, seconds: float, most: float, chance: random.Random) -> int:
+    """One API pod is cut off by a network policy; the others must carry the load. The policy is always taken away."""
+    from clouds.kubernetes import pods_path
+    from clouds.kubernetes_effects import API, ready
+    from clouds.trustlayer_site import EAST, NAMESPACE, WEST
+
+    cluster = site.cluster(WEST if site.failed_over() else EAST)
+    pods = [p for p in cluster.list(pods_path(NAMESPACE), f"app={API}") if ready(p)]
+    if len(pods) < 2:
+        raise Stopped(
+            f"not begun: {len(pods)} pods of {API} are Ready",
+            "with one of them cut off nobody would serve",
+            "dr assess",
+        )
+    victim = chance.choice(sorted(pods, key=lambda p: str(p["metadata"]["name"])))["metadata"]["name"]
+    policies = f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies"
+    body = {
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": POLICY},
+        "spec": {"podSelector": {"matchLabels": {POLICY: "cut-off"}}, "policyTypes": ["Ingress", "Egress"]},
+    }  # fmt: skip
+    print(f"cutting {victim} off the network")
+    try:
+        cluster.patch(f"{pods_path(NAMESPACE)}/{victim}", {"metadata": {"labels": {POLICY: "cut-off"}}})
+        cluster.create(policies, body)
+        began = time.monotonic()
+        while time.monotonic() - began < min(seconds, 15.0):
+            _stop_condition(probe, most)
+            time.sleep(0.3)
+    finally:
+        cluster.delete(f"{policies}/{POLICY}")
+        if cluster.get(f"{pods_path(NAMESPACE)}/{victim}") is not None:
+            cluster.patch(f"{pods_path(NAMESPACE)}/{victim}", {"metadata": {"labels": {POLICY: None}}})
+    return _wait(cluster, probe, seconds, most)
+
+
 def _wait(cluster: Cluster, probe: Probe, seconds: float, most: float) -> int:
     from clouds.kubernetes_effects import missing
 
@@ -180,9 +274,9 @@ def _wait(cluster: Cluster, probe: Probe, seconds: float, most: float) -> int:
 
 
 def _stop_condition(probe: Probe, most: float) -> None:
-    if probe.asked >= 10 and probe.share > most:
+    if probe.share > most:
         raise Stopped(
-            f"stopped: {probe.share:.0%} of {probe.asked} probes of /healthz failed (at most {most:.0%})",
+            f"stopped: {sum(probe.last)} of the last {len(probe.last)} probes of /healthz failed (at most {most:.0%} of {WINDOW})",
             "the test hurts users",
             "dr assess",
         )

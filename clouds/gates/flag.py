@@ -35,7 +35,7 @@ def flagged(site: Site) -> bool | None:
     own = (site.body.get("aws") or {}).get(WEST)
     root = f"{own}/{bucket}" if own else f"https://{bucket}.s3.{WEST}.amazonaws.com"
     try:
-        status = httpx.head(f"{root}/{FLAG}", timeout=2.5, trust_env=not own).status_code
+        status = httpx.get(f"{root}/{FLAG}", timeout=2.5, trust_env=not own).status_code
     except httpx.HTTPError:
         return None
     return {200: True, 403: False, 404: False}.get(status)

@@ -10,6 +10,7 @@ import base64
 import contextlib
 import http.client
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -44,6 +45,7 @@ class Held:
     instance: Instance | None = None
     ready: bool = False
     told: bool = False
+    cut: bool = False
     started: float = field(default_factory=time.monotonic)
 
 
@@ -120,7 +122,26 @@ class Agent:
             for uid in fresh:
                 self._take(uid, wanted[uid])
             held = [(self.held[uid], wanted[uid]) for uid in wanted]
+            self._isolate(wanted)
         list(self._pool.map(lambda pair: self._tend(*pair), held))
+
+    def _isolate(self, wanted: Mapping[str, Mapping[str, Json]]) -> None:
+        """What a network plugin does for a policy that lets nothing in or out: here the pod's process neither hears
+        nor answers, because it stands still. Policies with rules are not modelled (docs/local-cloud.md)."""
+        path = f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies"
+        chosen = [
+            p["spec"].get("podSelector", {}).get("matchLabels") or {}
+            for p in self.cluster.list(path)
+            if {"Ingress", "Egress"} <= set(p["spec"].get("policyTypes") or [])
+            and not p["spec"].get("ingress")
+            and not p["spec"].get("egress")
+        ]
+        for uid, pod in wanted.items():
+            labels, held = pod["metadata"].get("labels", {}), self.held[uid]
+            cut = any(one and one.items() <= labels.items() for one in chosen)
+            if held.process is not None and held.process.poll() is None and cut != held.cut:
+                held.process.send_signal(signal.SIGSTOP if cut else signal.SIGCONT)
+                held.cut = cut
 
     def _runs(self, pod: Mapping[str, Json]) -> bool:
         zone = self.zones.get(pod["spec"].get("nodeName", ""), "")

@@ -33,6 +33,8 @@ class Database:
     role: str = ""
     intact: bool | None = None
     lag: float | None = None
+    writable: bool | None = None
+    """Of a primary: does it take writes by its own settings? None: not known."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def assess(seen: Observed) -> Assessment:
     found = [
         (Level.TOTAL_LOSS, _total_loss(seen), _restore_command(seen)),
         (Level.REGION, _region(seen), "dr recover --level 4"),
+        (Level.SERVICE, _split(seen), _reunite(seen)),
         (Level.ZONE, _zone(seen)[0], f"dr recover --level 3 --zone {_zone(seen)[1]}"),
         (Level.SERVICE, _service(seen), "dr recover --level 2"),
         (Level.COMPONENT, _component(seen), "dr recover --level 1"),
@@ -123,6 +126,19 @@ def _region(seen: Observed) -> tuple[str, ...]:
         if silent
         else ()
     )
+
+
+def _split(seen: Observed) -> tuple[str, ...]:
+    """Two writable sides are never unknown: an old primary that came back takes writes until it is silenced."""
+    open_ = [
+        d.name for d in seen.databases if d.reachable and d.role == "primary" and d.writable is not False
+    ]
+    return (f"{len(open_)} databases take writes: {', '.join(open_)}",) if len(open_) > 1 else ()
+
+
+def _reunite(seen: Observed) -> str:
+    far = any(d.role == "primary" and d.region != seen.region for d in seen.databases)
+    return f"dr recover --back {4 if far else 2}    (silences the older one first)"
 
 
 def _zone(seen: Observed) -> tuple[tuple[str, ...], str]:

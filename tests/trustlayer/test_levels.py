@@ -78,3 +78,13 @@ def test_seeing_less_never_makes_a_healthy_site_sick(hidden: set[str]) -> None:
     found = assess(replace(WELL, **dict.fromkeys(hidden)))  # type: ignore[arg-type]
     assert found.level is Level.NONE
     assert len(found.unknown) == len(hidden)
+
+
+def test_two_databases_that_take_writes_are_said_before_a_lost_zone_and_a_pod() -> None:
+    """design.md: two writable sides are never unknown. A silenced one is none."""
+    west = replace(DATABASES[3], role="primary", lag=None)
+    found = assess(replace(WELL, databases=(*DATABASES[:3], west), nodes={**NODES, "us-east-1b": (0, 2)}))
+    assert found.evidence[0] == "2 databases take writes: db-a, dr"
+    assert found.command.startswith("dr recover --back 4")
+    quiet = replace(DATABASES[0], writable=False)
+    assert assess(replace(WELL, databases=(quiet, *DATABASES[1:3], west))).level is Level.NONE
