@@ -62,6 +62,12 @@ def command(
         str, typer.Option(help="JSON file: identity -> list of roles (default: you, with every role).")
     ] = "",
     site: Annotated[str, typer.Option(help="The site's file (default: DR_TRUSTLAYER).")] = "",
+    abandon: Annotated[
+        str,
+        typer.Option(
+            help="Give up another run that is unfinished (its region may be gone), for this reason; nothing of it is undone."
+        ),
+    ] = "",
     dry_run: Annotated[bool, typer.Option(help="Show the runbook and stop.")] = False,
 ) -> int:
     """Carry out the runbook of a level. A killed run is taken up where it stopped by the same command.
@@ -103,7 +109,7 @@ def command(
     )
     recovery.tells = telling(recovery)
     given = {"zone": zone, "date": date, "overwrite": overwrite_newer}
-    state = recovery.go(back or level, given, back=bool(back))
+    state = recovery.go(back or level, given, back=bool(back), abandon=abandon)
     print(verdict(state))
     if state.mode is Mode.COMPLETED:
         return 0
@@ -128,7 +134,7 @@ class Recovery:
     """(run, level) -> who tells the audiences of it (TL-7); None: nobody is told."""
     teller: Teller | None = None
 
-    def go(self, level: int, given: Mapping[str, Json], back: bool = False) -> State:
+    def go(self, level: int, given: Mapping[str, Json], back: bool = False, abandon: str = "") -> State:
         """Begin the level's runbook (back: its failback), or take up its unfinished run. Returns where it stands at
         the end."""
         from clouds.runbook.executor import Executor
@@ -137,7 +143,7 @@ class Recovery:
 
         self.shown.clear()
         name = f"trustlayer-{'back-' if back else ''}{level}"
-        found = self._unfinished(name)
+        found = self._unfinished(name, abandon)
         if found is None:
             run_id = f"{name}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
             body = {
@@ -172,7 +178,7 @@ class Recovery:
                 state = executor.send(state, ev.Retried(step, next(iter(self.people)), time.time()))
         return executor.go()
 
-    def _unfinished(self, name: str) -> tuple[str, Mapping[str, Json]] | None:
+    def _unfinished(self, name: str, abandon: str) -> tuple[str, Mapping[str, Json]] | None:
         begun: dict[str, Mapping[str, Json]] = {}
         for record in self.journal.records:
             if record.kind is Kind.RUN and record.body.get("runbook"):
@@ -180,12 +186,16 @@ class Recovery:
             elif record.kind is Kind.RUN and "ended" in record.body:
                 begun.pop(record.run, None)
         other = [run for run, body in begun.items() if body["runbook"] != name]
-        if other:
+        for run in other if abandon else ():
+            self.journal.append(Kind.RUN, run, {"ended": "abandoned", "reason": abandon})
+            self.say(f"abandoned {run}: {abandon}")
+        if other and not abandon:
             raise Stopped(
                 f"the run {other[-1]} is unfinished", "two recoveries at once would undo each other",
-                f"dr recover {begun[other[-1]].get('option', '')}    (takes it up)",
+                f"dr recover {begun[other[-1]].get('option', '')}    (takes it up; --abandon REASON beside yours gives it up)",
             )  # fmt: skip
-        return next(((run, body["given"]) for run, body in begun.items()), None)
+        mine = [(run, body["given"]) for run, body in begun.items() if body["runbook"] == name]
+        return mine[-1] if mine else None
 
     def _words(self, state: State) -> list[Heard]:
         """Ask the person what is asked now, one question after the other; tell the audiences what is owed to them."""
