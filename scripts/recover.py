@@ -186,9 +186,9 @@ class Recovery:
             elif record.kind is Kind.RUN and "ended" in record.body:
                 begun.pop(record.run, None)
         other = [run for run, body in begun.items() if body["runbook"] != name]
-        for run in other if abandon else ():
-            self.journal.append(Kind.RUN, run, {"ended": "abandoned", "reason": abandon})
-            self.say(f"abandoned {run}: {abandon}")
+        for given_up in other if abandon else ():
+            self.journal.append(Kind.RUN, given_up, {"ended": "abandoned", "reason": abandon})
+            self.say(f"abandoned {given_up}: {abandon}")
         if other and not abandon:
             raise Stopped(
                 f"the run {other[-1]} is unfinished", "two recoveries at once would undo each other",

@@ -92,7 +92,9 @@ class ControlPlane:
     def start(self, again: bool = False) -> None:
         """Bring it up, with its nodes Ready; again: with everything that was in it before. Raises Failed."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not again:
+        if again:
+            self.children.clear()  # the killed ones
+        else:
             self._files()
         etcd, peer = free_port(), free_port()
         url = f"http://127.0.0.1:{etcd}"
