@@ -66,7 +66,10 @@ def desired(root: Path, stack: str, environ: Mapping[str, str] = os.environ) -> 
             "dr desired -s standby",
         )
     home = Path(environ.get("DR_HOME") or root / ".dr") / "cache"
-    program, packages = _program_hash(root, stack, subscription), _package_hash()
+    account = environ.get(
+        "AWS_ACCOUNT_ID", ""
+    )  # the one other value of the environment that the program takes
+    program, packages = _program_hash(root, stack, f"{subscription} {account}"), _package_hash()
     exact = home / f"desired-{stack}-{program}-{packages}.json"
     found = _cached(exact)
     if found is None and _version(PACKAGES[0]) == _ABSENT:

@@ -57,6 +57,7 @@ KNOWN_BY_THE_CLOUD: dict[str, dict[str, str]] = {
     "azure-native:compute:VirtualMachineScaleSet": {"uniqueId": "properties.uniqueId", **_PRINCIPAL},
     "azure-native:network:ApplicationGateway": dict(_PRINCIPAL),
     "azure-native:eventgrid:SystemTopic": {"metricResourceId": "properties.metricResourceId", **_PRINCIPAL},
+    "azure-native:applicationinsights:Component": {"connectionString": "properties.ConnectionString"},
     "azure-native:keyvault:Vault": {"properties.vaultUri": "properties.vaultUri"},
 }  # fmt: skip
 """Outputs that a program may read. An output that is not here is unknown while recording, and an input made

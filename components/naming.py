@@ -32,8 +32,13 @@ class Names:
         """Key Vault (globally unique, 3-24 characters)."""
         return f"kv-{self.prefix}-dr"
 
+    @property
+    def registry(self) -> str:
+        """The registry of the tool's own image, outside the footprint (`dr init` makes it): group and name."""
+        return f"rg-{self.prefix}-ops/providers/Microsoft.ContainerRegistry/registries/cr{self.prefix}dr"
+
     def storage(self, purpose: str) -> str:
-        """Storage account (globally unique, 3-24 lower-case letters and digits). purpose: site, uploads, journal."""
+        """Storage account (globally unique, 3-24 lower-case letters and digits). purpose: site, uploads, host, journal."""
         return f"st{self.prefix}{purpose}"
 
     def of(self, kind: str, what: str = "") -> str:

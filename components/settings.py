@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -197,6 +199,9 @@ class Settings:
     sync: Sync
     tags: tuple[tuple[str, str], ...]
     package_hash: str
+    aws_account: str = ""
+    """Where the sync goes, from the environment (AWS_ACCOUNT_ID, in the file that dr init writes): no account number
+    stands in a stack file. No part of the stamp: a shell without it must not stop a failover."""
 
     @property
     def active(self) -> bool:
@@ -278,7 +283,16 @@ def _from_config(config: Mapping[str, Any], file: str) -> Settings:
         if key.partition(":")[0] not in (PROJECT, *_PROVIDERS)
     ]
     raw = {k.partition(":")[2]: v for k, v in config.items() if k.startswith(f"{PROJECT}:")}
-    return build(checked(raw, file, foreign))
+    return replace(build(checked(raw, file, foreign)), aws_account=_account(file))
+
+
+def _account(file: str) -> str:
+    found = os.environ.get("AWS_ACCOUNT_ID", "")
+    if found and not re.fullmatch(r"\d{12}", found):
+        raise SettingsError(
+            [f"{file}: AWS_ACCOUNT_ID in the environment must be twelve digits (found {found!r})"]
+        )
+    return found
 
 
 _PROVIDERS = ("azure-native", "aws", "kubernetes", "pulumi")

@@ -53,6 +53,7 @@ from localcloud.effects.scale_sets import ScaleSets
 from localcloud.effects.tls import Issuer, TlsEdge
 from localcloud.effects.vaults import Vaults
 from localcloud.graph import Graph
+from localcloud.opened import opened
 from localcloud.primary import Primary
 from localcloud.registry import Registries
 from localcloud.sessions import Sessions
@@ -182,6 +183,8 @@ class LocalServer:
         await asyncio.gather(*(r.server.start() for r in self.resolvers), self._listen())
         self._controls()
         self.write("endpoints.json", json.dumps(self.endpoints(), indent=1))
+        if not self.bare and self.permits is None:
+            await opened(self.service, Path.cwd())
         starting: list[Awaitable[None]] = []
         if self.aws is not None:
             starting.append(self.aws.start())

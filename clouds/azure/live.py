@@ -67,7 +67,9 @@ class _Reader:
                 lists[(form.id.rpartition("/")[0], version)].append(form)
             else:
                 single.append((declared, form))
-        groups = sorted({m[1] for _, form in wanted if (m := _PARENTS.match(form.id))}, key=str.lower)
+        # An assignment may lie on a resource of another group (the registry): that group is not the footprint's.
+        own = [form for _, form in wanted if not form.arm_type.lower().startswith("microsoft.authorization/")]
+        groups = sorted({m[1] for form in own if (m := _PARENTS.match(form.id))}, key=str.lower)
         with ThreadPoolExecutor(THREADS) as pool:
             jobs: list[Callable[[], None]] = [
                 *(partial(self._list, path, version, forms) for (path, version), forms in lists.items()),

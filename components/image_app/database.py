@@ -22,12 +22,15 @@ DATA_CONTRIBUTOR = "00000000-0000-0000-0000-000000000002"
 
 @dataclass(frozen=True)
 class DatabaseArgs:
-    """place, names, settings: as everywhere. writers: label and principal id of who may read and write documents."""
+    """place, names, settings: as everywhere. writers: label and principal id of who may read and write documents.
+
+    operators: public ranges that may reach it; none: inside the network alone."""
 
     place: Place
     names: Names
     settings: DatabaseSettings
     writers: tuple[tuple[str, pulumi.Input[str]], ...] = ()
+    operators: tuple[str, ...] = ()
 
 
 class Database(pulumi.ComponentResource):
@@ -37,7 +40,7 @@ class Database(pulumi.ComponentResource):
         super().__init__("standby:azure:Database", name, None, opts)
         place, wanted = args.place, args.settings
         self._kind = wanted.throughput_kind
-        self.account = self._account(place, args.names)
+        self.account = self._account(place, args.names, args.operators)
         database = cosmosdb.SqlResourceSqlDatabase(
             "cosmos-database",
             resource_group_name=place.group, account_name=self.account.name, database_name=wanted.database,
@@ -59,7 +62,7 @@ class Database(pulumi.ComponentResource):
             self._writer(args, label, principal)
         self.register_outputs({"accountId": self.account.id})
 
-    def _account(self, place: Place, names: Names) -> cosmosdb.DatabaseAccount:
+    def _account(self, place: Place, names: Names, operators: tuple[str, ...]) -> cosmosdb.DatabaseAccount:
         backup = cosmosdb.ContinuousModePropertiesArgs(tier="Continuous7Days")
         return cosmosdb.DatabaseAccount(
             "cosmos",
@@ -72,7 +75,9 @@ class Database(pulumi.ComponentResource):
             backup_policy=cosmosdb.ContinuousModeBackupPolicyArgs(
                 type="Continuous", continuous_mode_properties=backup
             ),
-            minimal_tls_version="Tls12", opts=kept(self),
+            minimal_tls_version="Tls12", disable_key_based_metadata_write_access=True, enable_automatic_failover=False,
+            public_network_access="Enabled" if operators else "Disabled",
+            ip_rules=[cosmosdb.IpAddressOrRangeArgs(ip_address_or_range=r) for r in operators], opts=kept(self),
         )  # fmt: skip
 
     def _writer(self, args: DatabaseArgs, label: str, principal: pulumi.Input[str]) -> None:

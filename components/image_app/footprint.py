@@ -10,19 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
-from pulumi_azure_native import managedidentity, resources
+from pulumi_azure_native import resources
 
 from components.gates import DrainGate, HealthGate, ReturnGate
 from components.guard import Ledger, passed
 from components.image_app.api import Api, ApiArgs
 from components.image_app.common import Place, host_of, kept
-from components.image_app.converter import Converter, ConverterArgs
-from components.image_app.database import Database, DatabaseArgs
-from components.image_app.dns import DnsArgs, Traffic, Zone
+from components.image_app.dns import Traffic
 from components.image_app.gateway import API_POOL, SITE_POOL, Gateway, GatewayArgs
-from components.image_app.network import Network, NetworkArgs
-from components.image_app.storage import Storage, StorageArgs
-from components.image_app.vault import Vault, VaultArgs
+from components.image_app.monitoring import Metric
+from components.image_app.parts import METRICS, Parts
 from components.settings import Settings
 
 
@@ -38,21 +35,12 @@ class Footprint(pulumi.ComponentResource):
         self._group = resources.ResourceGroup(
             "group", resource_group_name=allowed, location=site.location, opts=kept(self, ignore=["tags"])
         )
-        self._place = place = Place(self._group.name, self._group.id, site.location, tags)
+        self._place = Place(self._group.name, self._group.id, site.location, tags)
         self._child = pulumi.ResourceOptions(parent=self)
-        self._network = Network("network", NetworkArgs(place, names, site.api.port), self._child)
-        self._storage = Storage("storage", StorageArgs(place, names), self._child)
-        self._api_identity, converter = self._identity("api"), self._identity("converter")
-        self._gateway_identity = self._identity("gateway")
-        self._vault = Vault("vault", self._vault_args(), self._child)
-        writers = (("api", self._api_identity.principal_id), ("converter", converter.principal_id))
-        self._database = Database("database", DatabaseArgs(place, names, site.database, writers), self._child)
-        self._converter = Converter("converter-app", self._converter_args(converter), self._child)
         self._gateway_id = self._id("Microsoft.Network/applicationGateways", names.of("agw"))
         self._scale_set_id = self._id("Microsoft.Compute/virtualMachineScaleSets", names.of("vmss", "api"))
         self._public_ip_id = self._id("Microsoft.Network/publicIPAddresses", names.of("pip", "gateway"))
-        records = DnsArgs(place, site.dns, site.primary, self._network.address, self._network.fqdn)
-        self._zone = Zone("dns", records, self._child)
+        self._parts = Parts(site, self._place, self, self._id)
         (self._active if site.active else self._standby)()
         self.exports = self._exports()
         self.register_outputs({})
@@ -60,7 +48,9 @@ class Footprint(pulumi.ComponentResource):
     def _active(self) -> None:
         """Up first, traffic last. The gateway's slow capacity update is waited for by nobody (requirements, GOALS)."""
         self._gateway([])
+        self._watch_gateway([])
         healthy = self._health_gate("healthy", [self._api([]), *self._dials([])])
+        self._parts.sync.workloads(self._site.dials.direction, [healthy])
         self._mode_tag([self._traffic([healthy])])
         self._return_gate("any", [])
         self._drain_gate("any", [])
@@ -71,7 +61,9 @@ class Footprint(pulumi.ComponentResource):
         moved = self._traffic([back])
         drained = self._drain_gate("drained", [moved])
         gateway = self._gateway([drained])
+        self._watch_gateway([gateway.resource])
         cheap = [self._api([drained, gateway]), *self._dials([drained])]
+        cheap += self._parts.sync.workloads(self._site.dials.direction, [drained])
         self._mode_tag(cheap)
         self._health_gate("any", [])
 
@@ -90,34 +82,43 @@ class Footprint(pulumi.ComponentResource):
         site = self._site
         pool = self._gateway_id.apply(lambda i: f"{i}/backendAddressPools/{API_POOL}")
         args = ApiArgs(
-            self._place, site.names, site.api, site.dials.instances, self._network.api_subnet, pool,
-            self._api_identity.id, after,
+            self._place, site.names, site.api, site.dials.instances, self._parts.network.api_subnet, pool,
+            self._parts.api_identity.id, [*self._parts.api_roles, *after],
         )  # fmt: skip
         return Api("api-instances", args, self._child)
 
     def _dials(self, after: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
         dials = self._site.dials
-        events = self._converter.subscription(listens=dials.converter_listens, after=after)
-        return [self._database.throughput(dials.throughput, after), events]
+        events = self._parts.converter.subscription(listens=dials.converter_listens, after=after)
+        return [self._parts.database.throughput(dials.throughput, after), events]
 
     def _gateway(self, after: Sequence[pulumi.Resource]) -> Gateway:
         site, dns = self._site, self._site.dns
         args = GatewayArgs(
             place=self._place, names=site.names, gateway_id=self._gateway_id,
-            identity_id=self._gateway_identity.id, secret_id=site.gateway.certificate_secret_id or self._vault.secret_id,
-            subnet_id=self._network.gateway_subnet, public_ip_id=self._network.public_ip.id,
+            identity_id=self._parts.gateway_identity.id, secret_id=site.gateway.certificate_secret_id or self._parts.vault.secret_id,
+            subnet_id=self._parts.network.gateway_subnet, public_ip_id=self._parts.network.public_ip.id,
             hosts_api=(f"{dns.api}.{dns.domain}", f"{dns.contingency}.{dns.domain}"),
             hosts_site=(dns.domain, f"{dns.site}.{dns.domain}"),
-            site_host=self._storage.site.primary_endpoints.apply(_web_host),
+            site_host=self._parts.storage.site.primary_endpoints.apply(_web_host),
             api_port=site.api.port, health_path=site.api.health_path,
             minimum=site.dials.gateway_minimum, maximum=site.gateway.max_capacity,
-            after=(*after, self._vault.certificate, self._vault.role),
+            after=(*after, self._parts.vault.certificate, self._parts.vault.role),
         )  # fmt: skip
         return Gateway("edge", args, self._child)
 
+    def _watch_gateway(self, after: Sequence[pulumi.Resource]) -> None:
+        """Its logs and its alert, by its name: in mode active nothing waits for the gateway's slow update."""
+        told = self._parts.monitoring
+        told.watch({"gateway": self._gateway_id}, METRICS, after)
+        told.alert(
+            "unhealthy-backends", "the gateway finds instances or the site unhealthy", self._gateway_id,
+            Metric("Microsoft.Network/applicationGateways", "UnhealthyHostCount", "Average", 0, 1, {}), after,
+        )  # fmt: skip
+
     def _traffic(self, after: Sequence[pulumi.Resource]) -> Traffic:
         to_azure = self._site.dials.traffic_to_azure
-        return Traffic("traffic", self._zone, to_azure=to_azure, after=after, opts=self._child)
+        return Traffic("traffic", self._parts.zone, to_azure=to_azure, after=after, opts=self._child)
 
     def _health_gate(self, want: str, after: Sequence[pulumi.Resource]) -> HealthGate:
         props = {
@@ -159,36 +160,11 @@ class Footprint(pulumi.ComponentResource):
         """An id by its name: a gate that took the resource's own output would wait for its update."""
         return self._group.id.apply(lambda group: f"{group}/providers/{kind}/{name}")
 
-    def _identity(self, what: str) -> managedidentity.UserAssignedIdentity:
-        return managedidentity.UserAssignedIdentity(
-            f"identity-{what}",
-            resource_group_name=self._place.group, resource_name_=self._site.names.of("id", what),
-            location=self._place.location, tags=self._place.tags, opts=kept(self),
-        )  # fmt: skip
-
-    def _vault_args(self) -> VaultArgs:
-        site, reader = self._site, self._gateway_identity
-        return VaultArgs(
-            self._place, site.names, reader.tenant_id, site.dns.domain, site.gateway.certificate_name,
-            reader.principal_id, site.profile, site.operators,
-        )  # fmt: skip
-
-    def _converter_args(self, identity: managedidentity.UserAssignedIdentity) -> ConverterArgs:
-        wanted, storage = self._site.database, self._storage
-        settings: dict[str, pulumi.Input[str]] = {
-            "COSMOS_ENDPOINT": self._database.account.document_endpoint,
-            "COSMOS_DATABASE": wanted.database, "COSMOS_CONTAINER": wanted.container,
-        }  # fmt: skip
-        return ConverterArgs(
-            self._place, self._site.names, identity, storage.uploads, storage.deployments,
-            self._site.package_hash, settings,
-        )  # fmt: skip
-
     def _exports(self) -> Mapping[str, Any]:
         return {
             "footprint": self._ledger.stamp(), "mode": str(self._site.mode), "resourceGroup": self._group.id,
-            "gatewayId": self._gateway_id, "scaleSetId": self._scale_set_id, "zoneId": self._zone.zone.id,
-            "cosmosAccountId": self._database.account.id, "journal": self._storage.journal_container.id,
+            "gatewayId": self._gateway_id, "scaleSetId": self._scale_set_id, "zoneId": self._parts.zone.zone.id,
+            "cosmosAccountId": self._parts.database.account.id, "journal": self._parts.storage.journal_container.id,
             "publicNames": self._public_names,
         }  # fmt: skip
 

@@ -86,7 +86,11 @@ class BlobDoor:
         exists: Callable[[str], bool],
         changed: Callable[[BlobChange], Awaitable[None]],
         configured: Callable[[str], Awaitable[None]],
+        kept: Callable[[str, str], bool] = lambda account, container: False,
+        there: Callable[[str, str, str], Awaitable[bool]] | None = None,
     ) -> None:
+        """kept: whether an immutability policy holds what lies in a container. there: whether a blob exists."""
+        self._kept, self._there = kept, there
         self._client = client
         self._azurite = azurite
         self._exists = exists
@@ -107,6 +111,18 @@ class BlobDoor:
                 headers={"x-ms-error-code": "ResourceNotFound"},
             )
         api = change_of(request)
+        held = api is not None and self._there is not None and self._kept(account, container)
+        # What is new may be written, and an append blob may grow (that is no such change).
+        if held and self._there is not None and await self._there(account, container, unquote(quoted)):
+            return web.Response(
+                status=409,
+                text=_ERROR.format(
+                    code="BlobImmutableDueToPolicy",
+                    message="This operation is not permitted as the blob is immutable due to a policy.",
+                ),
+                content_type="application/xml",
+                headers={"x-ms-error-code": "BlobImmutableDueToPolicy"},
+            )
         try:
             response, answer = await self._forward(request)
         except pulling.PullError as refused:

@@ -179,6 +179,9 @@ class DataPlane:
             raise DeliveryError("NotFound", f"no site {site}")
         await self._apps[site.lower()][1].call(function, event)
 
+    async def _there(self, account: str, container: str, blob: str) -> bool:
+        return await self.storage.length(account, container, blob) is not None
+
     # -- life -----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -200,6 +203,7 @@ class DataPlane:
         door = BlobDoor(
             self._client, f"http://127.0.0.1:{self._ports[0]}",
             lambda account: self.topology.storage_account(account) is not None, self._changed, self._configured,
+            self.topology.immutable, self._there,
         )  # fmt: skip
         self._runners.append(
             await proxy.serve(proxy.guarded("blob", self._guard, door.handle), self._blob_socket)

@@ -67,6 +67,11 @@ class Topology:
                 return str(body.get("id") or resource_id)
         return None
 
+    def immutable(self, account: str, container: str) -> bool:
+        """Whether a container's blobs are held by an immutability policy."""
+        tail = f"/storageaccounts/{account}/blobservices/default/containers/{container}/immutabilitypolicies/default"
+        return any(resource_id.endswith(tail.lower()) for resource_id in self.bodies)
+
     def subscriptions(self, account_id: str) -> list[Subscription]:
         """Event subscriptions of the system topics whose source is this storage account."""
         topics = {

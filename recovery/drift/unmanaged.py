@@ -49,6 +49,9 @@ def strangers(bodies: Iterable[Mapping[str, Json]], managed: Iterable[str]) -> l
 def _comes_with(id: str, ours: set[str]) -> bool:
     if _SYSTEM.search(id):
         return True
+    nic = re.fullmatch(r"(.*)/networkinterfaces/([^/]+)-nic", id)
+    if nic and f"{nic[1]}/privateendpoints/{nic[2]}" in ours:  # named after its endpoint by the program
+        return True
     has_parent = any(parent in ours for parent in _ancestors(id) if "/providers/" in parent)
     return has_parent and any(re.search(pattern, id) for pattern, _ in _COMES_WITH_ITS_PARENT)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -13,11 +14,12 @@ from pulumi_azure_native import managedidentity
 
 from components.image_app.api import Api, ApiArgs
 from components.image_app.common import Place
-from components.image_app.converter import FUNCTION, LISTENS, PACKAGE, Converter, ConverterArgs
+from components.image_app.converter import BLOB_READER, FUNCTION, LISTENS, PACKAGE, Converter, ConverterArgs
 from components.image_app.database import DATA_CONTRIBUTOR, Database, DatabaseArgs
 from components.image_app.dns import DnsArgs, Traffic, Zone
 from components.image_app.gateway import Gateway, GatewayArgs
 from components.image_app.links import ZONES, Links, LinksArgs, Target
+from components.image_app.monitoring import Monitoring, MonitoringArgs
 from components.image_app.network import GATEWAY_SUBNET, Network, NetworkArgs
 from components.image_app.storage import Storage, StorageArgs
 from components.image_app.vault import SECRETS_USER, Vault, VaultArgs
@@ -67,6 +69,7 @@ def test_no_storage_account_is_open_and_the_lock_lies_beside_the_journal(site: S
     assert {a.inputs["accountName"] for a in accounts.values()} == {
         "stdemaysite",
         "stdemayuploads",
+        "stdemayhost",
         "stdemayjournal",
     }
     for account in accounts.values():
@@ -78,11 +81,34 @@ def test_no_storage_account_is_open_and_the_lock_lies_beside_the_journal(site: S
     containers = found.of("azure-native:storage:BlobContainer")
     where = {c.inputs["containerName"]: c.inputs["accountName"] for c in containers.values()}
     assert where.items() >= {
-        "uploads": "stdemayuploads", "deadletter": "stdemayuploads", "deployments": "stdemayuploads",
-        "journal": "stdemayjournal", "locks": "stdemayjournal",
+        "uploads": "stdemayuploads", "deadletter": "stdemayuploads", "deployments": "stdemayhost",
+        "journal": "stdemayjournal", "ledger": "stdemayjournal", "locks": "stdemayjournal",
     }.items()  # fmt: skip
     assert {c.inputs["publicAccess"] for c in containers.values()} == {"None"}
     assert found.inputs("site-website")["indexDocument"] == "index.html"
+    assert [a.inputs["accountName"] for a in accounts.values() if a.inputs["allowSharedKeyAccess"]] == [
+        "stdemaysite"
+    ]
+
+
+def test_what_was_overwritten_or_deleted_can_be_had_back_and_the_ledger_never_changes(site: Settings) -> None:
+    """Data safety first: versions, soft delete; the journal's lines under retention, appending allowed."""
+    found = alone(lambda place: Storage("storage", StorageArgs(place, site.names)))
+    services = found.of("azure-native:storage:BlobServiceProperties").values()
+    assert {s.inputs["accountName"] for s in services} == {
+        f"stdemay{p}" for p in ("site", "uploads", "host", "journal")
+    }
+    for service in services:
+        assert service.inputs["isVersioningEnabled"] is True
+        assert service.inputs["deleteRetentionPolicy"] == service.inputs["containerDeleteRetentionPolicy"] == {
+            "enabled": True, "days": 14,
+        }  # fmt: skip
+    policy = found.inputs("ledger-append-only")
+    assert (policy["containerName"], policy["allowProtectedAppendWrites"]) == ("ledger", True)
+    rules = found.inputs("lifecycle-uploads")["policy"]["rules"]
+    assert [r["name"] for r in rules] == ["old-versions", "staging", "deadletter"], "uploads themselves stay"
+    for rule in rules:
+        assert rule["definition"]["filters"]["blobTypes"] == ["blockBlob"]
 
 
 @pytest.mark.parametrize("kind", ["manual", "autoscale"])
@@ -141,7 +167,12 @@ def test_the_api_is_whole_in_both_modes_and_only_its_capacity_is_a_dial(site: Se
     assert profile["storageProfile"]["imageReference"]["version"] == "latest"
     linux = profile["osProfile"]["linuxConfiguration"]
     assert (linux["disablePasswordAuthentication"], len(linux["ssh"]["publicKeys"])) == (True, 1)
-    assert base64.b64decode(profile["osProfile"]["customData"]).startswith(b"#cloud-config\n")
+    boot = base64.b64decode(profile["osProfile"]["customData"])
+    assert boot.startswith(b"#cloud-config\n")
+    assert active["tags"]["cloud-init"] == hashlib.sha256(boot).hexdigest()[:16]
+    assert (active["upgradePolicy"]["mode"], active["automaticRepairsPolicy"]["enabled"]) == ("Rolling", True)
+    [health] = profile["extensionProfile"]["extensions"]
+    assert health["settings"] == {"protocol": "http", "port": 8080, "requestPath": "/health"}
     [nic] = profile["networkProfile"]["networkInterfaceConfigurations"]
     [ip] = nic["ipConfigurations"]
     assert ip["applicationGatewayBackendAddressPools"] == [{"id": f"{GATEWAY_ID}/backendAddressPools/api"}]
@@ -159,7 +190,12 @@ def converter(site: Settings, mode: Mode) -> Recording:
             "API_KEY": pulumi.Output.secret(CANARY),
             "COSMOS_DATABASE": "images",
         }
-        args = ConverterArgs(place, site.names, identity, held.uploads, held.deployments, "hash-1", secret)
+        told = Monitoring("monitoring", MonitoringArgs(place, site.names, site.monitoring))
+        args = ConverterArgs(
+            place=place, names=site.names, identity=identity, uploads=held.uploads, images=held.containers["uploads"],
+            dead_letters=held.containers["deadletter"], host=held.host, deployments=held.deployments, subnet_id="subnet-1",
+            insights=told.insights, package_hash="hash-1", app_settings=secret,
+        )  # fmt: skip
         Converter("converter-app", args).subscription(
             listens=site.in_mode(mode).dials.converter_listens, after=[held.site]
         )
@@ -188,8 +224,16 @@ def test_the_converter_subscribes_after_its_code_and_listens_in_active_alone(
 def test_the_converter_reaches_storage_by_its_identity(site: Settings) -> None:
     found = converter(site, Mode.STANDBY)
     role = found.inputs("converter-storage")
-    assert role["scope"] == found.resources["storage-uploads"].id
+    assert role["scope"] == found.resources["storage-host"].id, "its own state, in an account of its own"
     assert role["roleDefinitionId"].startswith(GROUP_ID.partition("/resourceGroups")[0] + "/providers/")
+    reads = found.inputs("converter-reads-uploads")
+    assert reads["scope"] == found.resources["container-uploads"].id
+    assert reads["roleDefinitionId"].endswith(BLOB_READER), (
+        "it reads images and writes documents: nothing else"
+    )
+    dead = found.inputs("converter-dead-letters")
+    assert dead["scope"] == found.resources["container-deadletter"].id
+    assert dead["principalId"].endswith("#identity.principalId⟧"), "the topic's own identity"
     app = found.inputs("converter")
     assert app["identity"]["userAssignedIdentities"] == [found.resources["identity"].id]
     settings = found.inputs("converter-settings")["properties"]
@@ -199,7 +243,7 @@ def test_the_converter_reaches_storage_by_its_identity(site: Settings) -> None:
         if key.startswith("AzureWebJobsStorage")
     }
     assert host == {
-        "accountName": site.names.storage("uploads"), "credential": "managedidentity",
+        "accountName": site.names.storage("host"), "credential": "managedidentity",
         "clientId": settings["AZURE_CLIENT_ID"],
     }, "the function host keeps its own state by the same identity: all three, or it never starts"  # fmt: skip
     deployment = app["functionAppConfig"]["deployment"]["storage"]

@@ -20,6 +20,8 @@ DIALS: dict[str, set[str]] = {
     "api-record": {"cnameRecord.cname"},
     "www-record": {"cnameRecord.cname"},
     "mode-record": {"properties.tags.mode"},
+    "sync-daily": {"template.containers[0].args[2]"},
+    "sync-watch": {"template.scale.minReplicas"},
     # What the gates are asked for; a gate is no part of the footprint.
     "health-gate": {"want", "instances"},
     "return-gate": {"want"},

@@ -16,6 +16,7 @@ ACTIVE = [
     *((dial, record) for dial in CAPACITY for record in RECORDS),
     *((record, "mode-record") for record in RECORDS),
     ("health-gate", "mode-record"),
+    *(("health-gate", workload) for workload in ("sync-daily", "sync-watch")),
     ("converter-package", "uploads-subscription"),
 ]
 STANDBY = [
@@ -26,6 +27,7 @@ STANDBY = [
     *(("return-gate", dial) for dial in (*CAPACITY, "gateway")),
     *((dial, "mode-record") for dial in (*CAPACITY, "gateway")),
     ("gateway", "api"),
+    *(("drain-gate", workload) for workload in ("sync-daily", "sync-watch")),
     ("converter-package", "uploads-subscription"),
 ]
 
