@@ -1,0 +1,42 @@
+"""The policy over the desired state of every stack: it holds, and each of its rules can fail (issue 4)."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.settings import from_files
+from tests.components.recording import ROOT, main_program, record
+from tests.policy.rules import Rule, Stack
+from tests.policy.table import RULES
+
+CASES = [pytest.param(rule, stack, id=f"{rule.key} [{stack}]") for rule in RULES for stack in rule.stacks]
+
+
+@pytest.fixture(scope="session")
+def stacks() -> dict[str, Stack]:
+    """Every stack that a rule speaks of, recorded once."""
+    found = {}
+    for name in sorted({stack for rule in RULES for stack in rule.stacks}):
+        outputs, tags = {}, {}
+        if name in ("standby", "active"):
+            site = from_files(ROOT, name)
+            outputs, tags = {"footprint": site.fingerprint}, dict(site.tags)
+        found[name] = Stack(name, tuple(record(main_program, name, outputs).resources.values()), tags)
+    return found
+
+
+@pytest.mark.parametrize(("rule", "name"), CASES)
+def test_the_rule_holds(rule: Rule, name: str, stacks: dict[str, Stack]) -> None:
+    assert list(rule.check(stacks[name])) == [], rule.source
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.key)
+def test_the_rule_can_fail(rule: Rule, stacks: dict[str, Stack]) -> None:
+    """What breaks it is found, and found in one place."""
+    spoiled = rule.spoil(stacks[rule.stacks[0]])
+    assert len(list(rule.check(spoiled))) == 1
+
+
+def test_every_rule_has_a_name_of_its_own_and_a_source() -> None:
+    assert len({rule.key for rule in RULES}) == len(RULES)
+    assert [rule.key for rule in RULES if not rule.source] == []
