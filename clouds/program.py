@@ -66,10 +66,8 @@ def desired(root: Path, stack: str, environ: Mapping[str, str] = os.environ) -> 
             "dr desired -s standby",
         )
     home = Path(environ.get("DR_HOME") or root / ".dr") / "cache"
-    account = environ.get(
-        "AWS_ACCOUNT_ID", ""
-    )  # the one other value of the environment that the program takes
-    program, packages = _program_hash(root, stack, f"{subscription} {account}"), _package_hash()
+    taken = " ".join(environ.get(name, "") for name in ("AWS_ACCOUNT_ID", "DR_FEDERATION_AUDIENCE"))
+    program, packages = _program_hash(root, stack, f"{subscription} {taken}"), _package_hash()
     exact = home / f"desired-{stack}-{program}-{packages}.json"
     found = _cached(exact)
     if found is None and _version(PACKAGES[0]) == _ABSENT:

@@ -248,7 +248,6 @@ FIELDS: dict[str, Field] = {
     "sync.image": Field(str, REQUIRED, _match(_DIGEST, "an image by digest (NAME@sha256:64 hexadecimal digits), of a registry that is not in AWS")),
     "sync.schedule": Field(str, "0 3 * * *", _match(_CRON, "a cron expression of five fields, in UTC")),
     "sync.role": Field(str, "demay-dr-sync", _match(r"[\w+=,.@-]{1,64}", "an IAM role's name")),
-    "sync.audience": Field(str, "api://standby-sync", _match(r"api://[A-Za-z0-9./-]+", "an Entra application's URI such as api://standby-sync")),
     "gates.healthTimeout": Field(int, 900, _between(1, 7200, "seconds")),
     "gates.returnTimeout": Field(int, 300, _between(1, 7200, "seconds")),
     "gates.drainTimeout": Field(int, 1800, _between(1, 86400, "seconds")),

@@ -155,13 +155,11 @@ class Monitoring:
 
 @dataclass(frozen=True)
 class Sync:
-    """The sync's own workloads. image: by digest. schedule: cron, UTC. role: what it becomes in AWS; audience: of the
-    token that the role trusts."""
+    """The sync's own workloads. image: by digest. schedule: cron, UTC. role: what it becomes in AWS."""
 
     image: str
     schedule: str
     role: str
-    audience: str
 
 
 @dataclass(frozen=True)
@@ -200,8 +198,10 @@ class Settings:
     tags: tuple[tuple[str, str], ...]
     package_hash: str
     aws_account: str = ""
-    """Where the sync goes, from the environment (AWS_ACCOUNT_ID, in the file that dr init writes): no account number
-    stands in a stack file. No part of the stamp: a shell without it must not stop a failover."""
+    audience: str = ""
+    """Where the sync goes and what its token is for, from the environment (AWS_ACCOUNT_ID, DR_FEDERATION_AUDIENCE, in
+    the file that dr init writes): no account number stands in a stack file. No part of the stamp: a shell without them
+    must not stop a failover."""
 
     @property
     def active(self) -> bool:
@@ -283,7 +283,9 @@ def _from_config(config: Mapping[str, Any], file: str) -> Settings:
         if key.partition(":")[0] not in (PROJECT, *_PROVIDERS)
     ]
     raw = {k.partition(":")[2]: v for k, v in config.items() if k.startswith(f"{PROJECT}:")}
-    return replace(build(checked(raw, file, foreign)), aws_account=_account(file))
+    return replace(
+        build(checked(raw, file, foreign)), aws_account=_account(file), audience=os.environ.get("DR_FEDERATION_AUDIENCE", "")
+    )  # fmt: skip
 
 
 def _account(file: str) -> str:
@@ -337,7 +339,7 @@ def build(v: Mapping[str, Any]) -> Settings:
         ),
         profile=Profile(v["profile"]), operators=tuple(v["network.operators"]),
         monitoring=Monitoring(tuple(v["monitoring.emails"]), v["monitoring.retentionDays"]),
-        sync=Sync(v["sync.image"], v["sync.schedule"], v["sync.role"], v["sync.audience"]),
+        sync=Sync(v["sync.image"], v["sync.schedule"], v["sync.role"]),
         tags=tuple(sorted(v["tags"].items())),
         package_hash=package_hash(CONVERTER),
     )  # fmt: skip

@@ -111,10 +111,12 @@ class Parts:
         subscription = self.place.group_id.apply(lambda group: group.split("/")[2])
         environment: dict[str, pulumi.Input[str]] = {
             "ARM_SUBSCRIPTION_ID": subscription, "ARM_TENANT_ID": self._sync_identity.tenant_id,
-            "DR_FEDERATION_AUDIENCE": site.sync.audience, "AWS_DEFAULT_REGION": site.source.region,
+            "AWS_DEFAULT_REGION": site.source.region,
         }  # fmt: skip
         if site.aws_account:
             environment["AWS_ROLE_ARN"] = f"arn:aws:iam::{site.aws_account}:role/{site.sync.role}"
+        if site.audience:
+            environment["DR_FEDERATION_AUDIENCE"] = site.audience
         return SyncArgs(
             place=self.place, names=site.names, settings=site.sync, identity=self._sync_identity,
             subnet_id=self.network.subnet("sync"),
@@ -167,6 +169,7 @@ class Parts:
         )  # fmt: skip
         told.query(
             "sync-missed", "no daily sync has ended well for a day: dr sync all, then its log",
-            f"ContainerAppSystemLogs | where JobName == '{site.names.of('caj', 'sync')}' and Reason == 'Completed'",
+            "ContainerAppConsoleLogs | extend said = parse_json(Log) | where said.event == 'dr-sync-run' "
+            f"and said.flow == 'metadata' and said.succeeded == true and ContainerJobName == '{site.names.of('caj', 'sync')}'",
             fewer=True, window="P1D",
         )  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 
 from components.settings import from_files
 from tests.components.recording import ROOT, main_program, record
-from tests.policy.rules import Rule, Stack
+from tests.policy.rules import AZURE, Rule, Stack
 from tests.policy.table import RULES
 
 CASES = [pytest.param(rule, stack, id=f"{rule.key} [{stack}]") for rule in RULES for stack in rule.stacks]
@@ -15,13 +15,13 @@ CASES = [pytest.param(rule, stack, id=f"{rule.key} [{stack}]") for rule in RULES
 @pytest.fixture(scope="session")
 def stacks() -> dict[str, Stack]:
     """Every stack that a rule speaks of, recorded once."""
-    found = {}
-    for name in sorted({stack for rule in RULES for stack in rule.stacks}):
-        outputs, tags = {}, {}
-        if name in ("standby", "active"):
-            site = from_files(ROOT, name)
-            outputs, tags = {"footprint": site.fingerprint}, dict(site.tags)
-        found[name] = Stack(name, tuple(record(main_program, name, outputs).resources.values()), tags)
+    found, handed_over = {}, {}
+    for name in sorted({stack for rule in RULES for stack in rule.stacks}, reverse=True):  # standby before active
+        recorded = record(main_program, name, handed_over)
+        tags: dict[str, str] = {}
+        if name in AZURE:
+            handed_over, tags = {"footprint": recorded.exports["footprint"]}, dict(from_files(ROOT, name).tags)
+        found[name] = Stack(name, tuple(recorded.resources.values()), tags)
     return found
 
 
