@@ -16,11 +16,16 @@ CASES = [pytest.param(rule, stack, id=f"{rule.key} [{stack}]") for rule in RULES
 def stacks() -> dict[str, Stack]:
     """Every stack that a rule speaks of, recorded once."""
     found, handed_over = {}, {}
-    for name in sorted({stack for rule in RULES for stack in rule.stacks}, reverse=True):  # standby before active
+    for name in sorted(
+        {stack for rule in RULES for stack in rule.stacks}, reverse=True
+    ):  # standby before active
         recorded = record(main_program, name, handed_over)
         tags: dict[str, str] = {}
         if name in AZURE:
-            handed_over, tags = {"footprint": recorded.exports["footprint"]}, dict(from_files(ROOT, name).tags)
+            handed_over, tags = (
+                {"footprint": recorded.exports["footprint"]},
+                dict(from_files(ROOT, name).tags),
+            )
         found[name] = Stack(name, tuple(recorded.resources.values()), tags)
     return found
 
