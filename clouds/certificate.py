@@ -51,7 +51,8 @@ class Place:
 @dataclass(frozen=True)
 class Seen:
     """What was observed. bound: the gateway's secret id is this certificate's, without a version; None: not known.
-    served: the served leaf is the newest version; None: the gateway's TLS did not answer. reasons: why not."""
+    served: the served leaf is the newest version; None: the gateway's TLS did not answer. refused: why a client would
+    refuse what is served, "" when it would not. reasons: why something is not known."""
 
     newest: Certificate | None
     issuer: str
@@ -59,6 +60,7 @@ class Seen:
     bound: bool | None
     served: bool | None
     reasons: tuple[str, ...] = ()
+    refused: str = ""
 
     def findings(self, names: Sequence[str]) -> list[str]:
         """What keeps it from passing READY-6, a sentence each."""
@@ -77,6 +79,8 @@ class Seen:
             found.append("the gateway is bound to another secret, or to one version of it")
         if self.served is False:
             found.append("the gateway still serves an older version (it looks every 4 hours)")
+        if self.refused and not self.newest.self_signed:
+            found.append(f"clients refuse what the gateway serves: {self.refused}")
         return found
 
 
@@ -113,9 +117,9 @@ class SiteCertificate:
             return Seen(None, "", 0, None, None)
         leaf = base64.b64decode(str(raw.get("cer") or ""))
         bound, why_bound = self._bound(newest)
-        served, why_served = self._served(leaf)
+        served, refused, why_served = self._served(leaf)
         reasons = tuple(r for r in (why_bound, why_served) if r)
-        return Seen(newest, _issuer(leaf), days_left(newest, now), bound, served, reasons)
+        return Seen(newest, _issuer(leaf), days_left(newest, now), bound, served, reasons, refused)
 
     def _bound(self, newest: Certificate) -> tuple[bool | None, str]:
         try:
@@ -132,18 +136,19 @@ class SiteCertificate:
             "" if versionless in ids else f"the gateway has {', '.join(ids) or 'no certificate'}",
         )
 
-    def _served(self, leaf: bytes) -> tuple[bool | None, str]:
-        """The leaf that the gateway shows for one of the names, as any client meets it."""
+    def _served(self, leaf: bytes) -> tuple[bool | None, str, str]:
+        """(is it what the gateway shows, why a client refuses that, why it is not known), as any client meets it."""
         try:
             body = self._arm.get(self.place.address, version("network:PublicIPAddress"))
         except ArmError as error:
-            return None, f"the gateway's address cannot be read: {error}"
+            return None, "", f"the gateway's address cannot be read: {error}"
         address = str((body.get("properties") or {}).get("ipAddress") or "")
         host = next(n for n in (*self.place.names, "") if not n.startswith("*."))
         try:
-            return served_leaf(address, host, self._arm.endpoints) == leaf, ""
+            shown, refused = served_leaf(address, host, self._arm.endpoints)
         except OSError as error:
-            return None, f"TLS to {address} for {host}: {type(error).__name__}: {error}"
+            return None, "", f"TLS to {address} for {host}: {type(error).__name__}: {error}"
+        return shown == leaf, refused, ""
 
     def put_in(self, offer: Offer, now: datetime, say: Any) -> Certificate:
         """A new version under the same name, read back by its public part. Raises Failed, Unobserved."""
@@ -177,10 +182,24 @@ class SiteCertificate:
         return newest
 
 
-def served_leaf(address: str, host: str, endpoints: Endpoints, timeout: float = 3.0) -> bytes:
-    """The certificate (DER) shown at an address for a name. Not verified: it is looked at, not trusted. Raises OSError."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+def served_leaf(address: str, host: str, endpoints: Endpoints, timeout: float = 3.0) -> tuple[bytes, str]:
+    """(the certificate shown at an address for a name, DER; why a client refuses it, "" when it does not).
+
+    Asked a second time without verification where it is refused: it is looked at then, not trusted. Raises OSError.
+    """
+    refused = ""
+    try:
+        return _shown(
+            address, host, endpoints, ssl.create_default_context(cafile=endpoints.ca_file), timeout
+        ), ""
+    except ssl.SSLCertVerificationError as error:
+        refused = error.verify_message or str(error)
+    loose = ssl.create_default_context()
+    loose.check_hostname, loose.verify_mode = False, ssl.CERT_NONE
+    return _shown(address, host, endpoints, loose, timeout), refused
+
+
+def _shown(address: str, host: str, endpoints: Endpoints, context: ssl.SSLContext, timeout: float) -> bytes:
     with (
         socket.create_connection(endpoints.dial_tls(address), timeout) as plain,
         context.wrap_socket(plain, server_hostname=host) as wrapped,
@@ -242,5 +261,5 @@ def summary(seen: Seen) -> Mapping[str, Any]:
         "version": newest.version if newest else None, "names": list(newest.names) if newest else [],
         "expires": newest.expires.isoformat() if newest else None, "days": seen.days if newest else None,
         "issuer": seen.issuer, "selfSigned": newest.self_signed if newest else None, "bound": seen.bound,
-        "served": seen.served, "unknown": list(seen.reasons),
+        "served": seen.served, "refused": seen.refused, "unknown": list(seen.reasons),
     }  # fmt: skip

@@ -167,7 +167,29 @@ class Opening:
                         payload=Thing(id, VERSIONS["roles"], body, ""),
                     )
                 )
+            steps += self._narrow(key, principal)
         return steps
+
+    def _narrow(self, key: str, principal: str) -> list[Step]:
+        """Where the footprint's group exists, the deployer's first grant, on the whole subscription, is taken back."""
+        if (
+            role(key).scope is not Need.GROUP_OR_SUBSCRIPTION
+            or self._look(self._place.footprint, VERSIONS["group"]) is None
+        ):
+            return []
+        subscription = f"/subscriptions/{self._place.subscription}"
+        id = _assignment_id(subscription, principal, azure.definition_id(self._place.subscription, role(key)))
+        if self._look(id, VERSIONS["roles"]) is None:
+            return []
+        return [
+            Step(
+                Change.MEND,
+                "narrow",
+                f"take back {key} of {principal}",
+                f"at {subscription}: the group is enough now",
+                payload=id,
+            )
+        ]
 
     def _own_grants(self) -> list[tuple[str, str, str]]:
         """What the identity of `dr in-azure` needs; known once it exists."""
@@ -244,6 +266,8 @@ class Opening:
             self._say(f"  the image is {self.image}")
         elif step.key == "application":
             self._make_application()
+        elif step.key == "narrow":
+            self._arm.delete(str(step.payload), VERSIONS["roles"])
         elif step.key == "pull":
             body = self._arm.get(self._place.tools, VERSIONS["identity"])
             granted = self._pull_thing(str(body["properties"]["principalId"]))

@@ -80,9 +80,12 @@ def test_looking_changes_nothing(world: World, strict: localcloud.LocalCloud) ->
 
 
 def test_a_run_killed_after_any_step_goes_on_where_it_stopped(world: World) -> None:
-    """Design: again is harmless. Every prefix of the steps, then a whole run, ends in the same."""
-    steps = world.opening().survey()
-    for cut in range(len(steps)):
+    """Design: again is harmless. A run cut off between any two kinds of steps, then a whole one, ends in the same."""
+    steps = [s.what for s in world.opening(image=False).survey()]
+    kinds = [what.split()[0] for what in steps]
+    cuts = [i for i in range(1, len(steps)) if kinds[i] != kinds[i - 1]]
+    assert len(cuts) >= 8
+    for cut in cuts[::2]:
         world.place = Place(LOCAL_SUBSCRIPTION, f"p{uuid.uuid4().hex[:8]}", "brazilsouth")
         one = world.opening(image=False)
         one.carry_out(one.survey()[:cut])
@@ -141,6 +144,24 @@ def test_a_role_is_granted_where_it_can_be_and_later_where_it_belongs(world: Wor
     after = [s.why for s in world.opening(image=False, grants=grants).survey() if principal in s.what]
     assert after == [f"at {world.place.footprint}", f"at {world.place.group}"] * 2
     assert changed(world.opened(image=False, grants=grants)) == []
+
+
+def test_the_deployers_first_grant_is_taken_back_once_the_group_is_enough(world: World) -> None:
+    grants = [("deployer", str(uuid.uuid4()), "User")]
+    world.opened(image=False, grants=grants)
+    world.arm.put(world.place.footprint, {"location": "brazilsouth"}, "2024-03-01")
+    steps = world.opening(image=False, grants=grants).survey()
+    assert [s.what.split()[0] for s in steps if grants[0][1] in s.what and s.change is not Change.SAME] == [
+        "grant",
+        "grant",
+        "take",
+    ]
+    assert changed(world.opened(image=False, grants=grants)) == []
+    listed = world.arm.list(
+        f"/subscriptions/{LOCAL_SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments", "2022-04-01"
+    )
+    mine = [a["properties"]["scope"] for a in listed if a["properties"]["principalId"] == grants[0][1]]
+    assert sorted(mine) == sorted([world.place.footprint, world.place.group])
 
 
 def test_the_deployers_grant_carries_its_condition_and_a_changed_program_changes_it(world: World) -> None:
