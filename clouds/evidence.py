@@ -71,7 +71,7 @@ def gather(wanted: Sequence[Desired], world: World) -> Evidence:
             if kind == "HealthGate" and capacity.result().says.isdigit():
                 # Healthy means every instance that there is: how many a mode wants is no evidence of health.
                 asked["instances"] = int(capacity.result().says)
-            return gates.read(kind, asked)
+            return gates.read(kind, asked, stretches=(1.0,))  # someone waits, and may ask again
 
         looked = {kind: pool.submit(look, kind) for kind in gates.KINDS if kind in props}
         tag = pool.submit(_tag, world, by_name)

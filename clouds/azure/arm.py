@@ -28,6 +28,9 @@ from clouds.endpoints import Endpoints
 from recovery.model import Json
 
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+_BUSY = frozenset({"anotheroperationinprogress", "retryableerror", "conflictserveroperationinprogress"})
+"""Codes of a 409 by which a service asks to come back: nothing of this request was done
+(learn.microsoft.com/azure/networking/troubleshoot-failed-state)."""
 _DONE = frozenset({"succeeded", "failed", "canceled", "cancelled"})
 _NOT_TERMINAL = "OperationNotFinished"
 _GARBAGE = "UnreadableAnswer"
@@ -202,8 +205,10 @@ class Arm:
                 if response.status_code < 400:
                     return response
                 last = _error(response)
-                throttled = response.status_code == 429
-                if response.status_code not in _RETRIED or not (repeat or throttled):
+                refused = response.status_code == 429 or (
+                    response.status_code == 409 and last.code.lower() in _BUSY
+                )
+                if not refused and (response.status_code not in _RETRIED or not repeat):
                     raise last
                 wait = _retry_after(response)
             if attempt < self._patience.attempts:

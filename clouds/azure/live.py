@@ -104,10 +104,7 @@ class _Reader:
         if dynamic.kind(declared.type) == dynamic.PACKAGE:
             from clouds import gates
 
-            seen = gates.read(dynamic.PACKAGE, declared.inputs)
-            if seen.get("observed") == dynamic.UNOBSERVED:  # a preview's haste is not ours: look once more
-                seen = gates.read(dynamic.PACKAGE, declared.inputs)
-            self.bodies[form.id] = seen
+            self.bodies[form.id] = gates.read(dynamic.PACKAGE, declared.inputs)
             return
         if static_website.is_website(form.id):
             self._try(form.id, lambda: static_website.get(self.arm, form.id))

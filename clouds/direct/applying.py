@@ -16,7 +16,7 @@ from typing import Protocol
 from clouds import gates
 from clouds.azure.arm import ArmError
 from clouds.azure.live import api_version
-from clouds.direct.planning import AZURE, Picture, body_of, gate_kind, is_gate
+from clouds.direct.planning import AZURE, Picture, body_of, broken, gate_kind, is_gate
 from recovery.arm.merge import creation, merge, redacted, unresolved
 from recovery.arm.placeholders import references
 from recovery.drift.normalizers import canonical_id
@@ -128,7 +128,7 @@ class Run:
         self._picture.pass_through(resource)
 
     def _create(self, resource: Desired) -> None:
-        body = body_of(resource, self._picture, {})
+        body = body_of(resource, self._picture, None)
         self._refuse_gaps(resource, body)
         if redacted(body):
             raise Stopped(
@@ -150,7 +150,7 @@ class Run:
         self._picture.bodies[canonical_id(resource.id)] = live
         body = body_of(resource, self._picture, live)
         self._refuse_gaps(resource, body)
-        if self._picture.findings([resource]):
+        if self._picture.findings([resource]) or broken(live):
             self._put(resource, merge(live, body))
 
     def _refuse_gaps(self, resource: Desired, body: Mapping[str, Json]) -> None:

@@ -51,7 +51,8 @@ class Picture:
 
     def look_at(self, resource: Desired) -> dict[str, Json]:
         """What a gate observes now."""
-        return gates.read(gate_kind(resource), resource.inputs, self.connect(gates.READ_SECONDS))
+        longest = gates.READ_SECONDS * max(gates.STRETCHES)
+        return gates.read(gate_kind(resource), resource.inputs, self.connect(longest))
 
     def pass_through(self, resource: Desired) -> None:
         """Wait at a gate. Raises recovery.errors."""
@@ -89,10 +90,15 @@ def name_of(resource: Desired) -> str:
     return str(resource.options.get("name") or resource.id.rsplit("/", 1)[-1])
 
 
-def body_of(resource: Desired, picture: Picture, live: Mapping[str, Json]) -> dict[str, Json]:
-    """The declared ARM body: placeholders resolved from live bodies, ignored properties left out."""
+def body_of(resource: Desired, picture: Picture, live: Mapping[str, Json] | None) -> dict[str, Json]:
+    """The declared ARM body: placeholders resolved from live bodies.
+
+    live None: it is to be created, and then what later changes of it are ignored counts too (Pulumi's
+    ``ignoreChanges`` speaks of changes: an autoscale container must be born as one).
+    """
     inputs = resolve(dict(resource.inputs), picture.lookup)
-    return declared_body(replace(resource, inputs=inputs), live)
+    options = resource.options if live is not None else {**resource.options, "ignoreChanges": []}
+    return declared_body(replace(resource, inputs=inputs, options=options), live or {})
 
 
 def plan_steps(picture: Picture, exclude: Sequence[str]) -> list[Step]:
@@ -109,7 +115,7 @@ def plan_steps(picture: Picture, exclude: Sequence[str]) -> list[Step]:
         looks = pool.map(picture.look_at, gated)
         seen = {r.id: look for r, look in zip(gated, looks, strict=True)}
     chosen = {r.id for r in taking_part}
-    return [_step(r, found, seen) if r.id in chosen else _plain(r, Action.SAME) for r in order]
+    return [_step(r, found, seen, picture) if r.id in chosen else _plain(r, Action.SAME) for r in order]
 
 
 def _refuse_unknown(resources: Sequence[Desired], found: Mapping[str, Sequence[Finding]]) -> None:
@@ -128,12 +134,24 @@ def _refuse_unknown(resources: Sequence[Desired], found: Mapping[str, Sequence[F
     )
 
 
+def broken(body: Mapping[str, Json] | None) -> bool:
+    """Did the last change of this resource fail? Then it is written again, even where its values are as declared:
+    what the service left half-done stands in no property (learn.microsoft.com/azure/networking/troubleshoot-failed-state).
+    """
+    properties = (body or {}).get("properties")
+    state = properties.get("provisioningState") if isinstance(properties, Mapping) else None
+    return str(state).lower() in ("failed", "canceled")
+
+
 def _plain(resource: Desired, action: Action, paths: Sequence[str] = ()) -> Step:
     return Step(action, resource.id, resource.type, name_of(resource), tuple(paths))
 
 
 def _step(
-    resource: Desired, found: Mapping[str, Sequence[Finding]], seen: Mapping[str, Mapping[str, Json]]
+    resource: Desired,
+    found: Mapping[str, Sequence[Finding]],
+    seen: Mapping[str, Mapping[str, Json]],
+    picture: Picture,
 ) -> Step:
     if resource.type == STACK_REFERENCE:
         return _plain(resource, Action.READ)
@@ -142,6 +160,8 @@ def _step(
             return _plain(resource, Action.UPDATE, ["observed"])
         return _plain(resource, Action.SAME)
     mine = found.get(canonical_id(resource.id), ())
+    if not mine and resource.type.startswith(AZURE) and broken(picture.lookup(resource.id)):
+        return _plain(resource, Action.UPDATE, ["properties.provisioningState"])
     if not mine:  # equal; or a component or a provider, of which nothing is in the cloud
         return _plain(resource, Action.SAME)
     if any(f.verdict is Verdict.MISSING for f in mine):

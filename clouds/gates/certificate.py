@@ -45,7 +45,7 @@ def _state(found: Certificate | None, props: Mapping[str, Json]) -> str:
 def observe(props: Mapping[str, Json], world: World) -> dict[str, Json]:
     """observed: present, absent, disabled, other-names, or unknown with its reason."""
     try:
-        found = _vault(props, world, timeout=2.5).get(str(props.get("certificateName", "")))
+        found = _vault(props, world, timeout=2.5 * world.stretch).get(str(props.get("certificateName", "")))
     except ArmError as error:
         return {"observed": ABSENT if error.missing else UNKNOWN, "detail": str(error)}
     except ValueError as error:

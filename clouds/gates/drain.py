@@ -57,7 +57,7 @@ def _look(props: Mapping[str, Json], world: World) -> Seen:
         capacity = pool.submit(_capacity, props, world)
         gateway = pool.submit(read_gateway, world.arm, str(props.get("gatewayPublicIpId", "")))
         requests = pool.submit(_requests, props, world, quiet)
-        answers = pool.submit(ask_all, names, "A", world.endpoints.resolvers)
+        answers = pool.submit(ask_all, names, "A", world.endpoints.resolvers, world.stretch)
         how_many, why_capacity = capacity.result()
         found, why_gateway = gateway.result()
         count, why_count = requests.result()

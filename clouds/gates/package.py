@@ -90,7 +90,8 @@ def _call(world: World, method: str, url: str, content: bytes | None = None, tim
     if content is not None:
         headers["Content-Type"] = "application/zip"
     remote = url.startswith("https")  # a proxy of the operator's network does not know loopback
-    return httpx.request(method, url, content=content, headers=headers, timeout=timeout, trust_env=remote)
+    patience = timeout * world.stretch
+    return httpx.request(method, url, content=content, headers=headers, timeout=patience, trust_env=remote)
 
 
 def _latest(scm: str, world: World) -> dict[str, Json] | None:

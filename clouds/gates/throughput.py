@@ -47,6 +47,28 @@ def differs(old: Mapping[str, Json], new: Mapping[str, Json]) -> bool:
     return not same or old.get("observedKind", kind) != kind
 
 
+def _asked(props: Mapping[str, Json], world: World, body: dict[str, Json], what: str) -> bool:
+    """Ask for the change. False: one is under way, which may be ours (its answer was lost): the caller looks for it.
+
+    Raises Failed when the service refuses.
+    """
+    try:
+        world.arm.put(_id(props), body, version("cosmosdb:SqlResourceSqlContainer"))
+    except ArmError as error:
+        if error.unfinished:
+            return True
+        if error.status in (409, 412):  # Cosmos DB says 412: "requires exclusive lock on this service"
+            return False
+        world.log.write(KIND, "refused", str(error))
+        raise Failed(
+            f"{what} was refused: {error}",
+            "the database would throttle the whole traffic (or cost ten times as much) at the old value",
+            "run the same command again; at most 5 throughput changes a minute are allowed",
+            retry=True,
+        ) from error
+    return True
+
+
 def bring_about(props: Mapping[str, Json], world: World) -> dict[str, Json]:
     """Set it when the limits allow, then read until it has arrived."""
     want, kind = int(props.get("throughput", 0)), str(props.get("throughputKind", "manual"))
@@ -72,19 +94,8 @@ def bring_about(props: Mapping[str, Json], world: World) -> dict[str, Json]:
         {"throughput": want} if kind == "manual" else {"autoscaleSettings": {"maxThroughput": want}}
     )
     started = world.clock()
-    try:
-        world.arm.put(
-            _id(props), {"properties": {"resource": resource}}, version("cosmosdb:SqlResourceSqlContainer")
-        )
-    except ArmError as error:
-        if not error.unfinished:
-            world.log.write(KIND, "refused", str(error))
-            raise Failed(
-                f"{now.throughput} -> {want} RU/s was refused: {error}",
-                "the database would throttle the whole traffic (or cost ten times as much) at the old value",
-                "run the same command again; at most 5 throughput changes a minute are allowed",
-                retry=True,
-            ) from error
+    if not _asked(props, world, {"properties": {"resource": resource}}, f"{now.throughput} -> {want} RU/s"):
+        world.log.write(KIND, "waiting", "another change of the throughput is under way, perhaps our own")
     deadline = world.clock() + world.limit(SETTLE_SECONDS)
     while True:
         seen = observe(props, world)
@@ -95,7 +106,7 @@ def bring_about(props: Mapping[str, Json], world: World) -> dict[str, Json]:
         if world.clock() >= deadline:
             world.log.write(KIND, "refused", seen, waited=waited)
             raise Stopped(
-                f"{want} RU/s were asked for and accepted, but after {waited:.0f} s the container "
+                f"{want} RU/s were asked for, but after {waited:.0f} s the container "
                 f"says {seen.get('observed')}",
                 "what follows would run on a throughput that nobody has seen",
                 "dr status    (then run the same command again)",

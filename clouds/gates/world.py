@@ -71,7 +71,8 @@ def _arm(endpoints: Endpoints, hurry: float | None) -> ArmPort:
 
 @dataclass
 class World:
-    """clock: monotonic real seconds; now: Unix time; sleep: real seconds."""
+    """clock: monotonic real seconds; now: Unix time; sleep: real seconds. stretch: how much longer than usual a single
+    question (to a resolver, to a site) may take."""
 
     endpoints: Endpoints
     arm: ArmPort
@@ -80,6 +81,7 @@ class World:
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     root: Path = field(default_factory=Path.cwd)
+    stretch: float = 1.0
 
     @classmethod
     def connect(

@@ -186,6 +186,23 @@ def test_a_lost_lock_stops_before_the_next_change(w: World) -> None:
     assert w.body("rg")["tags"]["mode"] == "standby"
 
 
+def test_what_is_ignored_later_still_counts_when_it_is_created(w: World) -> None:
+    """Pulumi's ignoreChanges speaks of changes: an autoscale container must be born as one, for ARM cannot make it one."""
+    made = azure(
+        "cosmosdb:SqlResourceSqlContainer", "scaled", [w.one("database")], accountName="cosmos-small",
+        databaseName="images", containerName="scaled", resource={"id": "scaled", "partitionKey": {"paths": ["/id"]}},
+        options={"autoscaleSettings": {"maxThroughput": 1000}},
+    )  # fmt: skip
+    made = replace(made, options={**made.options, "ignoreChanges": ["options"]})
+    w.wanted["standby"] = [*w.wanted["standby"], made]
+    assert w.up("standby", BUILD) == ["scaled"]
+    version = CATALOGUE[made.type].api_version
+    settings = w.arm.get(f"{made.id}/throughputSettings/default", version)["properties"]["resource"]
+    assert settings["autoscaleSettings"]["maxThroughput"] == 1000
+    assert w.engine.preview("standby").changes == ()
+    w.arm.delete(made.id, version)
+
+
 def test_a_secret_that_nobody_knows_is_never_written(w: World) -> None:
     new = azure(
         "dns:RecordSet", "secret", [], zoneName="small.example", recordType="TXT", relativeRecordSetName="s", ttl=60,

@@ -112,6 +112,29 @@ def test_read_says_unknown_for_a_kind_that_does_not_exist_and_apply_refuses_it(w
         gates.apply("NoSuchGate", {}, world)
 
 
+def test_what_answers_late_is_looked_at_again_with_more_patience(service: Service, world: World) -> None:
+    """Seen under load: a throttled or late answer made `preview --expect-no-changes` report a change."""
+    answers = iter([503, 503, 200])  # the client's own attempts of the first look, and the second look
+
+    def answer(_body: bytes) -> tuple[int, Any]:
+        status = next(answers, 200)
+        return status, pools("Healthy", "Healthy") if status == 200 else {"error": {"code": "Busy"}}
+
+    service.answers["POST", f"{GATEWAY}/backendhealth".lower()] = answer
+    assert gates.read("HealthGate", HEALTH, world)["observed"] == "healthy"
+
+
+def test_what_never_answers_stays_unknown_with_its_reason(service: Service, world: World) -> None:
+    """Patience is bounded, and its end is no success."""
+    service.on("POST", f"{GATEWAY}/backendhealth", 503, {"error": {"code": "Busy", "message": "x"}})
+    seen = gates.read("HealthGate", HEALTH, world)
+    assert seen["observed"] == "unknown"
+    assert "Busy" in seen["detail"]
+    asked = len(service.calls("POST", "backendhealth"))
+    assert asked == 2 * len(gates.STRETCHES), "the client's two attempts in each look, and no more"
+    assert gates.differs("HealthGate", seen, HEALTH)
+
+
 def test_a_look_that_hangs_ends_with_its_limit() -> None:
     """A probe must not hold up a preview (architecture: short timeout, never raises)."""
     with pytest.raises(TimeoutError, match=r"0\.05 s"):
