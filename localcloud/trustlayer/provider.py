@@ -40,6 +40,7 @@ class Cloud(Protocol):
     def refuses(self, token: str, inputs: Mapping[str, Json]) -> list[tuple[str, str]]: ...
     def fixed(self, token: str) -> Sequence[str]: ...
     def read(self, token: str, id: str) -> dict[str, Json] | None: ...
+    def importable(self, token: str, now: Mapping[str, Json]) -> dict[str, Json]: ...
     def write(self, token: str, id: str, urn: str, inputs: Mapping[str, Json]) -> str: ...
     def delete(self, token: str, id: str) -> None: ...
 
@@ -65,6 +66,11 @@ class AwsCloud:
     def read(self, token: str, id: str) -> dict[str, Json] | None:
         """As it is."""
         return declared.read(self.site, token, id)
+
+    def importable(self, token: str, now: Mapping[str, Json]) -> dict[str, Json]:
+        """What of the live resource may stand as inputs."""
+        only_out = {"arn", "status", "id", "zoneId"} if token != "aws:route53/record:Record" else {"id"}  # noqa: S105
+        return {key: value for key, value in now.items() if key not in only_out and value is not None}
 
     def write(self, token: str, id: str, urn: str, inputs: Mapping[str, Json]) -> str:
         """Create or update; the id."""
@@ -104,6 +110,10 @@ class KubernetesCloud:
         if body is not None:
             body["metadata"].pop("managedFields", None)
         return body
+
+    def importable(self, token: str, now: Mapping[str, Json]) -> dict[str, Json]:
+        """What of the live object may stand as inputs."""
+        return {key: now[key] for key in ("apiVersion", "kind", "metadata", "spec") if key in now}
 
     def write(self, token: str, id: str, urn: str, inputs: Mapping[str, Json]) -> str:
         """Apply; another manager's field with another value is a conflict, unless the object says that we win."""
@@ -158,7 +168,9 @@ class Provider(AzureNative):
         if now is None:
             return pb.ReadResponse(id="")  # gone: a refresh drops it from the state
         whole = {**{k: v for k, v in before.items() if k not in now}, **now}
-        inputs = refreshed(to_plain(request.inputs), before, whole)
+        given = to_plain(request.inputs)
+        # An import has nothing but the id: what can be read is what is declared.
+        inputs = refreshed(given, before, whole) if given or before else self.cloud.importable(token, now)
         return pb.ReadResponse(id=request.id, properties=to_struct(whole), inputs=to_struct(inputs))
 
     def Update(self, request: Request, context: grpc.ServicerContext) -> Request:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from recovery.runbook.path import critical_path
 from recovery.runbook.render import markdown
 from recovery.runbook.steps import Runbook
+from recovery.trustlayer.failback import LEVELS, back
 from recovery.trustlayer.runbooks import book
 
 
@@ -95,6 +96,20 @@ def of_level(level: int) -> Document:
     )  # fmt: skip
 
 
+def of_back(level: int) -> Document:
+    """The document of a failback, from its runbook."""
+    runbook = back(level)
+    zone = " --zone ZONE" if level == 3 else ""
+    option = Option(
+        f"the runbook `{runbook.id}`", "the site serves and is stable, and its people are awake", (f"dr recover --back {level}{zone}",)
+    )  # fmt: skip
+    return Document(
+        runbook.id, runbook.title.removeprefix("TrustLayer "), "P3", "Low: writes are refused for some seconds at the switch, at an hour that people choose",
+        (max(1, round(critical_path(runbook).seconds / 60)), round(runbook.plan_seconds[0] / 60)),
+        ("What was lost is there again", "`dr assess` finds nothing wrong, or says that two databases take writes"), ("dr assess",), (option,), _SERVING, _CHAIN,
+    )  # fmt: skip
+
+
 def render(document: Document, runbook: Runbook | None = None) -> str:
     """Markdown; the runbook's own steps below it."""
     lines = [
@@ -139,4 +154,5 @@ def render(document: Document, runbook: Runbook | None = None) -> str:
 def all_documents() -> dict[str, str]:
     """File name -> text."""
     found = {f"{of_level(n).id}.md": render(of_level(n), book(n)) for n in range(1, 6)}
-    return {**found, f"{DATABASE_DOWN.id}.md": render(DATABASE_DOWN)}
+    ways_back = {f"{of_back(n).id}.md": render(of_back(n), back(n)) for n in LEVELS}
+    return {**found, **ways_back, f"{DATABASE_DOWN.id}.md": render(DATABASE_DOWN)}

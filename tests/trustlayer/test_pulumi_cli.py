@@ -115,6 +115,27 @@ def test_the_stacks_by_the_real_cli_from_nothing_to_a_lost_region(bench: Bench) 
     assert bench.kubectl("get", "cronjob", "nightly-backup", "-o", "jsonpath={.spec.schedule}") == "0 2 * * *"
     assert bench.psql("SELECT pg_is_in_recovery()") == "t"
 
+    # Drift: clean; then somebody changes three things and adds one, and the next up mends what is declared.
+    assert bench.drift(STANDBY) == (0, [])
+    assert bench.drift(GLOBAL) == (0, [])
+    bench.kubectl("scale", "deployment", "trustlayer-frontend", "--replicas=2")
+    bench.kubectl("delete", "poddisruptionbudget", "trustlayer-api")
+    bench.kubectl("create", "quota", "somebodys", "--hard=pods=1")
+    s3 = Site(bench.local.body).aws("s3", WEST)
+    s3.delete_bucket_policy(Bucket="trustlayer-flags")
+    code, findings = bench.drift(STANDBY)
+    assert code == 3
+    assert {(f["id"].rpartition("/")[2], f["verdict"], f["path"]) for f in findings} == {
+        ("trustlayer-frontend", "~", "spec.replicas"),
+        ("trustlayer-api", "missing", ""),
+        ("somebodys", "unmanaged", ""),
+        ("trustlayer-flags", "missing", ""),
+    }
+    bench.kubectl("delete", "quota", "somebodys")
+    mended = bench.up(STANDBY)
+    assert mended.code == 0, mended.said
+    assert bench.drift(STANDBY) == (0, [])
+
     # Never handed over: stopped before anything is created.
     assert bench.pulumi("stack", "init", ACTIVE).code == 0
     refused = bench.up(ACTIVE)
@@ -148,3 +169,34 @@ def test_the_stacks_by_the_real_cli_from_nothing_to_a_lost_region(bench: Bench) 
     assert "dr recover --back 4" in early.said
     assert bench.flag()
     assert bench.kubectl("get", "deployment", "trustlayer-api", "-o", "jsonpath={.spec.replicas}") == "5"
+
+    # Drift says who serves; a flag that the mode does not want is the worst of it.
+    code, findings = bench.drift(STANDBY)
+    assert code == 3
+    assert findings[0]["severity"] == "critical"
+    assert any(f["id"].endswith("/flags/active") and f["have"] is True for f in findings)
+
+    # us-east-1 returns: the failback by runbook, then the standby by the CLI again.
+    bench.local.happen("regain-region")
+    returned = bench.dr("recover", "--back", "4", yes=True)
+    assert returned.code == 0, returned.said
+    assert not bench.flag()
+    fresh = f"{bench.local.body['replica']}"
+    assert fresh == "trustlayer-dr-replica-g2"
+    assert bench.psql("SELECT pg_is_in_recovery()") == "t"
+    for path in bench.project.glob("Pulumi.trustlayer-*.yaml"):
+        path.write_text(path.read_text().replace("replica: trustlayer-dr-replica\n", f"replica: {fresh}\n"))
+    parent = "urn:pulumi:trustlayer-standby::standby::standby:trustlayer:Regional::trustlayer"
+    provider = (
+        "urn:pulumi:trustlayer-standby::standby::standby:trustlayer:Regional$pulumi:providers:aws::us-west-2"
+    )
+    taken = bench.pulumi(
+        "import", "aws:rds/instance:Instance", fresh, fresh, "-s", STANDBY, "--yes", "--skip-preview", "--generate-code=false",
+        "--protect=false", "--parent", f"site={parent}", "--provider", f"west={provider}",
+    )  # fmt: skip
+    assert taken.code == 0, taken.said
+    home = bench.up(STANDBY)
+    assert home.code == 0, home.said
+    bench.clean(STANDBY)
+    assert bench.kubectl("get", "deployments", "-o", "jsonpath={.items[*].spec.replicas}") == "0 0"
+    assert bench.drift(STANDBY) == (0, [])
