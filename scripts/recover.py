@@ -69,6 +69,9 @@ def command(
         ),
     ] = "",
     dry_run: Annotated[bool, typer.Option(help="Show the runbook and stop.")] = False,
+    change_batch: Annotated[
+        bool, typer.Option(help="Print dns-failover.json, the second way of level 4, and stop.")
+    ] = False,
 ) -> int:
     """Carry out the runbook of a level. A killed run is taken up where it stopped by the same command.
 
@@ -82,6 +85,9 @@ def command(
     """
     from recovery.runbook.render import markdown
 
+    if change_batch:
+        print(json.dumps(_change_batch(), indent=1))
+        return 0
     if bool(level) == bool(back) or back == 1:
         raise BadInput(
             "name one of --level 1 to 5, or --back 2 to 4", "nothing was done: which runbook is meant is not known",
@@ -254,6 +260,15 @@ def telling(recovery: Recovery) -> Callable[[str, int], Teller]:
         return channels(ROOT, audience, stack="trustlayer-active")
 
     return lambda run, level: Teller(run, IMPACT[level], recovery.journal, ways, deliver, clock)
+
+
+def _change_batch() -> Mapping[str, Json]:
+    from clouds.aws.route53 import change_batch
+    from clouds.program import stack_config
+
+    project, config, _ = stack_config(ROOT, "trustlayer-global")
+    own = json.loads(config[f"{project}:trustlayer"])
+    return change_batch(own["domain"], own["recoveryHost"], int(own.get("ttl", 60)))
 
 
 def runbook_of(level: int, back: bool, given: Mapping[str, Json]) -> Runbook:

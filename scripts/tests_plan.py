@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recovery.errors import BadInput
+from recovery.errors import BadInput, Stopped
 from recovery.exit_codes import ExitCode
 from recovery.journal.chain import Kind, Record
 from recovery.trustlayer.calendar import PLAN, Done, Outcome, Test, report, standing
@@ -95,11 +95,14 @@ def _carry_out(test: Test, with_journal: SharedJournal, today: date) -> int:
         )  # fmt: skip
     module, argv = RUNNABLE[test.id]
     began = time.monotonic()
-    code = 1
+    outcome = Outcome.FAILED
     try:
         code = int(importlib.import_module(module).main(argv))
-    finally:
         outcome = Outcome.PASSED if code == 0 else Outcome.FAILED
+    except (Stopped, KeyboardInterrupt):
+        outcome = Outcome.ABORTED
+        raise
+    finally:
         record(with_journal, Done(test.id, today, outcome, (time.monotonic() - began) / 60))
     return code
 

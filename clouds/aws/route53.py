@@ -42,9 +42,13 @@ def effects(site: Site) -> dict[str, Handler]:
 
 
 def change_batch(domain: str, target: str, ttl: int = 60) -> dict[str, Json]:
-    """``dns-failover.json`` of the seed: the names go to `target` whatever the health checks say. It needs Route 53's
-    control plane, which lives in us-east-1."""
-    record = {"Name": domain, "Type": "CNAME", "TTL": ttl, "ResourceRecords": [{"Value": target}]}
+    """``dns-failover.json`` of the seed, the second way of level 4: the primary failover record leads to `target` and
+    asks no health check. A simple record of that name would be refused beside the failover ones. It needs Route 53's
+    control plane, which lives in us-east-1. The way back: ``pulumi up -s trustlayer-global``."""
+    record = {
+        "Name": f"www.{domain}", "Type": "CNAME", "TTL": ttl, "SetIdentifier": "primary", "Failover": "PRIMARY",
+        "ResourceRecords": [{"Value": target}],
+    }  # fmt: skip
     return {
         "Comment": "second way of level 4",
         "Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}],

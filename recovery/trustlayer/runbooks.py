@@ -186,8 +186,9 @@ def level_4() -> Runbook:
                 check=Effect("flag.is", {"set": True}), guard=Effect("dr.gate", {"api": API_PODS}), do=Effect("flag.turn", {"set": True}),
                 verify=Effect("flag.is", {"set": True}), undo=Effect("flag.turn", {"set": False}), moves_traffic=True,
                 approval=Approval(_YES, "Route 100 % of trustlayer.exemplo.com to us-west-2 (now us-east-1)."),
-                manual=("aws s3api put-object --region us-west-2 --bucket trustlayer-flags --key active --acl public-read",
-                        "# second way: aws route53 change-resource-record-sets --hosted-zone-id $HOSTED_ZONE_ID --change-batch file://dns-failover.json"),
+                manual=("aws s3api put-object --region us-west-2 --bucket trustlayer-flags --key active --cache-control no-store",
+                        "# second way (needs us-east-1): dr recover --change-batch > dns-failover.json",
+                        "# aws route53 change-resource-record-sets --hosted-zone-id $HOSTED_ZONE_ID --change-batch file://dns-failover.json"),
             ),
             Step(
                 "invalidate", "Invalidate the CDN's cache (/*)", "traffic", Role.DEVOPS, Budget(5, 30), ("TL-4",), ("flag",),

@@ -61,3 +61,29 @@ def test_wrong_settings_are_named_all_at_once() -> None:
         "domain is missing",
     ):
         assert words in text
+
+
+def test_the_second_way_changes_the_failover_record_itself() -> None:
+    """TL-4: a simple record beside failover records of its name is refused by Route 53; moto takes this batch."""
+    import boto3
+    from moto import mock_aws
+
+    from clouds.aws.route53 import change_batch
+
+    with mock_aws():
+        client = boto3.client(
+            "route53", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y"
+        )
+        zone = client.create_hosted_zone(Name="trustlayer.exemplo.com", CallerReference="1")["HostedZone"][
+            "Id"
+        ]
+        batch = change_batch("trustlayer.exemplo.com", "lb.us-east-1.example")
+        client.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+        batch = change_batch("trustlayer.exemplo.com", "lb.us-west-2.example")
+        client.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+        records = client.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    [found] = [r for r in records if r["Type"] == "CNAME"]
+    assert (found["SetIdentifier"], found["ResourceRecords"][0]["Value"]) == (
+        "primary",
+        "lb.us-west-2.example",
+    )
