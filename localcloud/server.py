@@ -98,7 +98,7 @@ class LocalServer:
         self.offers = Offers(self.scale_sets)
         self.store = Store(LOCAL_SUBSCRIPTION)
         self.images = Images()
-        self.vaults = Vaults(self.bus, self._may)
+        self.vaults = Vaults(self.bus, self._may, self.control.data_door)
         self.context = Context(
             self.store, LOCAL_TENANT, None, self.edge.allocate, self.vaults.uri,
             lambda secret: self.vaults.secret(secret) is not None, self.images.published,

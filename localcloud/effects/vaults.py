@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from localcloud.bus import Bus, ResourceChanged
+from localcloud.data import proxy
 
 Body = dict[str, Any]
 TYPE = "microsoft.keyvault/vaults"
@@ -69,8 +70,9 @@ class Vault:
 class Vaults:
     """All vaults. A vault's port is bound when ARM fills its body; a deleted vault keeps it (soft delete)."""
 
-    def __init__(self, bus: Bus, allowed: Allowed) -> None:
-        self._allowed = allowed
+    def __init__(self, bus: Bus, allowed: Allowed, guard: proxy.Guard = proxy.unguarded) -> None:
+        """guard: stands before every vault's door (faults that were asked for)."""
+        self._allowed, self._guard = allowed, guard
         self._ids: dict[str, str] = {}
         self._by_name: dict[str, Vault] = {}
         self._starting: set[asyncio.Task[None]] = set()
@@ -93,7 +95,9 @@ class Vaults:
             async def handle(request: web.BaseRequest) -> web.StreamResponse:
                 return await self._serve(name.lower(), request)
 
-            runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=1)
+            runner = web.ServerRunner(
+                web.Server(proxy.guarded("vault", self._guard, handle), access_log=None), shutdown_timeout=1
+            )
             self._by_name[name.lower()] = Vault(name, int(sock.getsockname()[1]), runner)
 
             async def run() -> None:

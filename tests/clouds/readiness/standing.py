@@ -1,0 +1,260 @@
+"""A local cloud on which every check says ready: built, synchronised, certified, handed over, drilled, watched."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import localcloud
+from clouds import watchdog
+from clouds.azure.arm import Arm
+from clouds.direct_engine import DirectEngine
+from clouds.endpoints import load
+from clouds.gates.world import version
+from clouds.journal_file import JournalFile
+from clouds.journal_place import paths
+from clouds.program import project_root
+from clouds.readiness import kept
+from clouds.readiness.run import run as ask
+from clouds.readiness.world import ReadyWorld
+from clouds.runbook.runs import Begun
+from clouds.sync import flows, records
+from clouds.sync.direction import Directions
+from clouds.sync.world import SyncWorld
+from recovery.arm.catalogue import CATALOGUE
+from recovery.chunks import chunk_id
+from recovery.engine import DIALS_ONLY
+from recovery.journal.chain import Kind
+from recovery.journal.direction import Direction
+from recovery.model import Action, Desired, Json, Plan
+from recovery.readiness.model import Check, Result
+from recovery.readiness.registry import CHECKS
+from tests.clouds.runbook.simulated import PEOPLE, MemoryJournal
+from tests.clouds.runbook.simulated import World as Simulated
+from tests.clouds.runbook.test_schedules import Storm, carry_through
+
+IMAGE, PICTURE = "cat.jpg", b"a picture of a cat" * 40
+TOPIC = "arn:aws:sns:us-east-1:123456789012:standby"
+ENGINE_POLICY: dict[str, Any] = {
+    "issuer": {"name": "DigiCert"}, "key_props": {"exportable": True},
+    "lifetime_actions": [{"action": {"action_type": "AutoRenew"}, "trigger": {"days_before_expiry": 40}}],
+}  # fmt: skip
+
+
+class Standing:
+    """root: the project as this cloud runs it. environ: the shell that `dr ready` would have."""
+
+    def __init__(self, cloud: localcloud.LocalCloud, folder: Path) -> None:
+        self.cloud, self.root = cloud, folder / "project"
+        self._project()
+        self.environ = {**cloud.environment, "DR_HOME": str(folder / "home")}
+        self.endpoints = load(self.environ)
+        self.arm = Arm(self.endpoints)
+        self.engine = DirectEngine(self.root, environ=self.environ)
+        self.settings: Path | None = None
+        self.engine.up("standby", allow=DIALS_ONLY | {Action.CREATE}, on_event=lambda _event: None)
+        self.desired = self._world().at.desired("standby")
+        self.world = SyncWorld(self.root, "standby", self.environ, declared=self.desired)
+        self._data()
+        self.certify(90)
+        self.checkpoints()
+        self.drill("failover-1", tick=1)
+        self.watch()
+
+    def _project(self) -> None:
+        source = project_root()
+        self.root.mkdir(parents=True)
+        for name in ("Pulumi.yaml", "Pulumi.standby.yaml", "Pulumi.active.yaml", "__main__.py"):
+            text = (source / name).read_text().replace("emails: []", "emails: [oncall@demay.com]")
+            (self.root / name).write_text(text)
+        (self.root / "components").symlink_to(source / "components")
+
+    def close(self) -> None:
+        self.world.close()
+        self.arm.close()
+
+    # -- runs --------------------------------------------------------------------------------------------------
+
+    def _world(self, environ: Mapping[str, str] | None = None) -> ReadyWorld:
+        def preview(stack: str) -> Plan:
+            return self.engine.preview(stack)
+
+        return ReadyWorld(
+            self.root, kept.new_id(datetime.now(UTC)), "standby", environ or self.environ, preview=preview
+        )
+
+    def ask(
+        self, *ids: str, environ: Mapping[str, str] | None = None, limit: float | None = None
+    ) -> dict[str, Result]:
+        """One run of all checks (or of these)."""
+        checks: Sequence[Check] = [c for c in CHECKS if not ids or c.id in ids]
+        world = self._world(environ)
+        if self.settings is not None:
+            world.root = self.settings
+        try:
+            return {r.id: r for r in ask(world, checks, limit=limit)}
+        finally:
+            world.close()
+
+    # -- the cloud ---------------------------------------------------------------------------------------------
+
+    def one(self, token: str, name: str = "") -> Desired:
+        return next(
+            d
+            for d in self.desired
+            if d.type == f"azure-native:{token}" and (not name or d.options["name"] == name)
+        )
+
+    def body(self, one: Desired) -> dict[str, Any]:
+        return self.arm.get(one.id, CATALOGUE[one.type].api_version)
+
+    def put(self, one: Desired, body: Mapping[str, Any], id: str = "") -> dict[str, Any]:
+        shown = {k: v for k, v in body.items() if k not in ("etag", "id", "name", "type", "systemData")}
+        return self.arm.put(id or one.id, shown, CATALOGUE[one.type].api_version)
+
+    def fault(self, **fault: Any) -> Callable[[], None]:
+        """Put a fault into the local cloud; returns what takes it away."""
+        id = self.cloud.control("POST", "faults", fault)["id"]
+        return lambda: self.cloud.control("DELETE", f"faults/{id}")
+
+    # -- data --------------------------------------------------------------------------------------------------
+
+    def _data(self) -> None:
+        s3, dynamodb = (self.world.aws(service) for service in ("s3", "dynamodb"))
+        s3.put_object(
+            Bucket=self.world.source.siteBucket,
+            Key="index.html",
+            Body=b"<h1>demay</h1>",
+            ContentType="text/html",
+        )
+        s3.put_object(
+            Bucket=self.world.source.uploadsBucket, Key=IMAGE, Body=PICTURE, ContentType="image/jpeg"
+        )
+        import base64
+
+        dynamodb.put_item(TableName=self.world.source.table, Item={
+            "imageId": {"S": IMAGE}, "chunkIndex": {"N": "0"}, "content": {"S": base64.b64encode(PICTURE).decode()},
+        })  # fmt: skip
+        directions = Directions(self.world.journal)
+        directions.turn(Direction.FORWARD, "a test", "its beginning")
+        for flow in ("site", "uploads", "metadata"):
+            outcome = flows.run(
+                self.world, flow, reverse=False, fence=directions.fence(Direction.FORWARD), cutover=None, max_delete=10,
+                dry_run=False, on_items=lambda _n, _s: None, on_objects=lambda _p: None,
+            )  # fmt: skip
+            assert not outcome.code, outcome
+            records.write(self.world.home, self.world.journal, flow, outcome.to_json())
+
+    def record(self, flow: str, *, age: timedelta = timedelta(), holds: bool = True) -> None:
+        """A run of a flow as it stands in the records."""
+        proof = {
+            "name": flow,
+            "equal": 9 if holds else 8,
+            "compared": 9,
+            "population": 9,
+            "later": 0,
+            "holds": holds,
+        }
+        began = (datetime.now(UTC) - age).isoformat(timespec="seconds")
+        records.write(self.world.home, self.world.journal, flow, {
+            "flow": flow, "started": began, "errors": [], "refused": "", "proofs": [proof],
+        })  # fmt: skip
+
+    @property
+    def documents(self) -> Any:
+        return self._world().at.documents()
+
+    def chunk(self) -> str:
+        return chunk_id(IMAGE, 0)
+
+    # -- certificate -------------------------------------------------------------------------------------------
+
+    def certify(self, days: float, policy: Mapping[str, Any] = ENGINE_POLICY) -> None:
+        """A new version in the vault, issued by the local authority, as `dr cert` would put it there."""
+        from clouds.azure.vaults import Certificates
+
+        declared = next(d for d in self.desired if d.type.endswith(":VaultCertificate")).inputs
+        vault = self.arm.get(str(declared["vaultId"]), version("keyvault:Vault"))
+        made = self.cloud.control("POST", "certificate", {"names": list(declared["names"]), "days": days})
+        Certificates(vault, self.endpoints).call(
+            "POST", f"certificates/{declared['certificateName']}/import",
+            {"value": made["key"] + made["certificate"], "policy": dict(policy)},
+        )  # fmt: skip
+
+    # -- the checkpoints that Pulumi's engine would have left --------------------------------------------------
+
+    def checkpoint_file(self, stack: str) -> Path:
+        folder = Path(self.environ["PULUMI_BACKEND_URL"].removeprefix("file://"))
+        return folder / ".pulumi" / "stacks" / "standby" / f"{stack}.json"
+
+    def checkpoints(self) -> None:
+        """In the layout of a self-managed backend (tests/data holds a real one)."""
+        for stack in ("standby", "active"):
+            head = f"urn:pulumi:{stack}::standby::"
+            held: list[Json] = [{"urn": f"{head}pulumi:pulumi:Stack::standby-{stack}", "type": "pulumi:pulumi:Stack",
+                                 "outputs": {"footprint": "2-ab"}}]  # fmt: skip
+            held += [{"urn": f"{head}{d.type}::{d.options['name']}", "type": d.type} for d in self.desired]
+            path = self.checkpoint_file(stack)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(
+                json.dumps({"version": 3, "checkpoint": {"stack": stack, "latest": {"resources": held}}})
+            )
+
+    # -- drills ------------------------------------------------------------------------------------------------
+
+    def drill(self, run: str, *, tick: float, end: str = "completed") -> None:
+        """A drill as the runbook's own executor carries it out, over simulated effects; its records in our journal.
+
+        tick: every second of it lasts so many.
+        """
+        memory = MemoryJournal()
+        begun = Begun(run, "", "failover", people=PEOPLE, drill=True)
+        if end == "completed":
+            simulated = Simulated()
+            carry_through(simulated, memory, "failover", Storm(simulated, []))
+        first = next((float(r.body["at"]) for r in memory.records if "event" in r.body), 0.0)
+        journal, head = paths(self.root, self.environ)
+        when = (
+            (datetime.now(UTC) - timedelta(days=20)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        )
+        held = JournalFile(journal, head, lambda: when)
+        held.append(Kind.RUN, run, begun.to_json())
+        for record in memory.records:
+            if record.kind is not Kind.RUN:
+                body = dict(record.body)
+                if "event" in body:
+                    body["at"] = first + (float(body["at"]) - first) * tick
+                held.append(record.kind, run, body)
+        held.append(Kind.RUN, run, {"ended": end, "reason": ""})
+        held.close()
+
+    def kept_journal(self) -> Callable[[], None]:
+        """Copies journal and head; returns what puts them back."""
+        places = paths(self.root, self.environ)
+        copies = [(p, p.read_bytes()) for p in places]
+
+        def back() -> None:
+            for path, data in copies:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                path.write_bytes(data)
+
+        return back
+
+    # -- the dead man's switch ---------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        watchdog.arm_aws(self.world.aws("cloudwatch"), TOPIC)
+
+    # -- settings that are no part of the footprint ------------------------------------------------------------
+
+    def other_settings(self, folder: Path, change: Callable[[str], str]) -> None:
+        """From now on people and channels are read from settings that differ by `change`."""
+        folder.mkdir()
+        for name in ("Pulumi.yaml", "Pulumi.standby.yaml", "Pulumi.active.yaml"):
+            (folder / name).write_text(change((self.root / name).read_text()))
+        self.settings = folder

@@ -1,0 +1,285 @@
+"""For every check, a fault that it alone finds: the report says not ready and names it, and the fix makes it ready again.
+
+The README's table is made from the same registry. One local cloud for all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import localcloud
+from clouds import gates
+from clouds.azure.arm import ArmError
+from clouds.gates import package
+from clouds.watchdog import ALARM
+from recovery.readiness.model import Verdict
+from recovery.readiness.registry import CHECKS
+from tests.clouds.readiness.standing import ENGINE_POLICY, IMAGE, Standing
+
+pytestmark = pytest.mark.localcloud
+Mend = Callable[[], Any]
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    folder = tmp_path_factory.mktemp("ready")
+    with (
+        localcloud.start(folder / "cloud", 600, with_parent=True) as cloud,
+        pytest.MonkeyPatch.context() as shell,
+    ):
+        for name, value in {**cloud.environment, "DR_HOME": str(folder / "home")}.items():
+            shell.setenv(name, value)  # as the shell of `dr ready` has it: gates read it themselves
+        made = Standing(cloud, folder)
+        yield made
+        made.close()
+
+
+def site(s: Standing, _tmp: Path) -> Mend:
+    held = s._world().at.blobs("storage-site")
+    page = held.get("$web", "index.html")
+    assert page is not None
+    held.delete("$web", "index.html")
+    return lambda: held.put("$web", "index.html", page, content_type="text/html")
+
+
+def cosmos(s: Standing, _tmp: Path) -> Mend:
+    body = {"code": "NotFound", "message": "Entity with the specified id does not exist in the system."}
+    return s.fault(door="cosmos", method="GET", path="docs/dr-probe", status=404, body=body)
+
+
+def converter(s: Standing, _tmp: Path) -> Mend:
+    ours = s.one("eventgrid:SystemTopicEventSubscription")
+    body = s.body(ours)
+    body["properties"]["filter"]["subjectBeginsWith"] = "/blobServices/default/containers/uploads/blobs/"
+    id = f"{ours.id.rpartition('/')[0]}/forgotten"
+    s.put(ours, body, id)
+    return lambda: s.arm.delete(id, "2025-02-15")
+
+
+def scale_set(s: Standing, _tmp: Path) -> Mend:
+    ours = s.one("compute:VirtualMachineScaleSet")
+
+    def capacity(count: int) -> None:
+        sku = s.body(ours)["sku"]
+        s.arm.patch(ours.id, {"sku": {**sku, "capacity": count}}, "2024-11-01")
+
+    def mend() -> None:
+        capacity(0)
+        while s.arm.list(f"{ours.id}/virtualMachines", "2024-11-01"):
+            pass  # each look takes its time; a stopping instance is gone within a second here
+
+    capacity(1)
+    return mend
+
+
+def gateway(s: Standing, _tmp: Path) -> Mend:
+    ours = s.one("network:ApplicationGateway")
+    body = s.body(ours)
+    mended = s.fault(door="arm", method="PUT", path="applicationGateways", operation="Failed", times=1)
+    with pytest.raises(ArmError):
+        s.put(ours, body)
+    mended()
+    return lambda: s.put(ours, body)
+
+
+def certificate(s: Standing, _tmp: Path) -> Mend:
+    s.certify(20)
+    return lambda: s.certify(90)
+
+
+def contingency_name(s: Standing, _tmp: Path) -> Mend:
+    s.cloud.control("PUT", "delegations", {"demay.com": ["ns1.parked.example"]})
+    return lambda: s.cloud.control("PUT", "delegations", {"demay.com": None})
+
+
+def data_age(s: Standing, _tmp: Path) -> Mend:
+    s.record("uploads", age=timedelta(days=3))
+    return lambda: s.record("uploads")
+
+
+def proofs(s: Standing, _tmp: Path) -> Mend:
+    s.record("uploads", holds=False)
+    return lambda: s.record("uploads")
+
+
+def documents(s: Standing, _tmp: Path) -> Mend:
+    held = s.documents
+    (document,) = held.partition(IMAGE)
+    held.delete(document["id"], IMAGE)
+    kept = {k: v for k, v in document.items() if k == "$" or not k.startswith("_")}
+    return lambda: held.upsert(kept)
+
+
+def drift(s: Standing, _tmp: Path) -> Mend:
+    ours = s.one("network:NetworkSecurityGroup")
+    body = s.body(ours)
+    rule = {"name": "let-me-in", "properties": {
+        "access": "Allow", "direction": "Inbound", "protocol": "Tcp", "priority": 4000, "sourceAddressPrefix": "*",
+        "sourcePortRange": "*", "destinationAddressPrefix": "*", "destinationPortRange": "22",
+    }}  # fmt: skip
+    s.put(
+        ours,
+        {
+            **body,
+            "properties": {
+                **body["properties"],
+                "securityRules": [*body["properties"]["securityRules"], rule],
+            },
+        },
+    )
+    return lambda: s.put(ours, body)
+
+
+def preview(s: Standing, _tmp: Path) -> Mend:
+    file = s.root / "Pulumi.active.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("contingency: dr", "contingency: emergency"))
+    return lambda: file.write_text(text)
+
+
+def handover(s: Standing, _tmp: Path) -> Mend:
+    file = s.checkpoint_file("active")
+    text = file.read_text()
+    raw = json.loads(text)
+    raw["checkpoint"]["latest"]["resources"].pop()
+    file.write_text(json.dumps(raw))
+    return lambda: file.write_text(text)
+
+
+def throughput(s: Standing, _tmp: Path) -> Mend:
+    id = f"{s._world().at.props('CosmosThroughput')['containerId']}/throughputSettings/default"
+    body = s.arm.get(id, "2025-10-15")
+    body["properties"]["resource"]["minimumThroughput"] = "1000"
+    return s.fault(door="arm", method="GET", path="throughputSettings/default", status=200, body=body)
+
+
+def quota(s: Standing, _tmp: Path) -> Mend:
+    s.cloud.control("PUT", "offers", {"limits": {"standardBSFamily": 2}})
+    return lambda: s.cloud.control("PUT", "offers", {"limits": {"standardBSFamily": 20}})
+
+
+def image(s: Standing, _tmp: Path) -> Mend:
+    name = "canonical/ubuntu-24_04-lts/server"
+    versions = s.cloud.control("GET", "offers")["images"][name]
+    s.cloud.control("PUT", "offers", {"images": {name: []}})
+    return lambda: s.cloud.control("PUT", "offers", {"images": {name: versions}})
+
+
+def artifact(s: Standing, _tmp: Path) -> Mend:
+    world = s._world().at
+    props = world.props("ConverterPackage")
+    scm = package._scm(props, world.world)
+    data = package.build_zip(s.root / str(props["packagePath"]))
+    answer = package._call(world.world, "POST", f"{scm}/api/publish?type=zip&deployer=by-hand", data, 60)
+    assert answer.status_code < 300
+    return lambda: gates.apply("ConverterPackage", props, world.world)
+
+
+def renewal(s: Standing, _tmp: Path) -> Mend:
+    s.certify(90, {"issuer": {"name": "Unknown"}, "lifetime_actions": []})
+    return lambda: s.certify(90, ENGINE_POLICY)
+
+
+def journal(s: Standing, _tmp: Path) -> Mend:
+    back = s.kept_journal()
+    from clouds.journal_place import paths
+
+    file, _ = paths(s.root, s.environ)
+    lines = file.read_bytes().splitlines(keepends=True)
+    lines[-1] = lines[-1].replace(b'"readiness"', b'"something"').replace(b'"completed"', b'"Completed"')
+    file.write_bytes(b"".join(lines))
+    return back
+
+
+def outside(s: Standing, tmp: Path) -> Mend:
+    s.other_settings(tmp / "settings", lambda text: f"secretsprovider: awskms://alias/standby\n{text}")
+    return lambda: setattr(s, "settings", None)
+
+
+def approvers(s: Standing, tmp: Path) -> Mend:
+    key = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+    people = {"ana@demay.com": ["Tech Lead"], "rui@demay.com": ["Incident Commander"]}
+    held = json.dumps({who: {"roles": roles, "publicKey": key} for who, roles in people.items()})
+    s.other_settings(
+        tmp / "settings",
+        lambda text: f"{text}\n  standby:people: {held}\n" if "standby:site: image-app" in text else text,
+    )
+    return lambda: setattr(s, "settings", None)
+
+
+def channels(s: Standing, tmp: Path) -> Mend:
+    held = json.dumps({"internal": [{"name": "chat", "url": "json://127.0.0.1:9/"}], "external": []})
+    s.other_settings(
+        tmp / "settings",
+        lambda text: f"{text}\n  standby:channels: {held}\n" if "standby:site: image-app" in text else text,
+    )
+    return lambda: setattr(s, "settings", None)
+
+
+def identities(s: Standing, _tmp: Path) -> Mend:
+    identity = s.body(s.one("managedidentity:UserAssignedIdentity", "identity-api"))
+    group = s.one("resources:ResourceGroup").id
+    id = f"{group}/providers/Microsoft.Authorization/roleAssignments/11111111-2222-4333-8444-555555555555"
+    owner = f"{group.partition('/resourceGroups')[0]}/providers/Microsoft.Authorization/roleDefinitions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+    s.arm.put(id, {"properties": {"principalId": identity["properties"]["principalId"], "principalType": "ServicePrincipal",
+                                  "roleDefinitionId": owner}}, "2022-04-01")  # fmt: skip
+    return lambda: s.arm.delete(id, "2022-04-01")
+
+
+def drill(s: Standing, _tmp: Path) -> Mend:
+    s.drill("failover-2", tick=1, end="aborted")
+    return lambda: s.drill("failover-3", tick=1)
+
+
+def recovery_time(s: Standing, _tmp: Path) -> Mend:
+    s.drill("failover-4", tick=60)
+    return lambda: s.drill("failover-5", tick=1)
+
+
+def dead_man(s: Standing, _tmp: Path) -> Mend:
+    aws = s.world.aws("cloudwatch")
+    aws.disable_alarm_actions(AlarmNames=[ALARM])
+    return lambda: aws.enable_alarm_actions(AlarmNames=[ALARM])
+
+
+FAULTS: dict[str, Callable[[Standing, Path], Mend]] = {
+    "site": site, "cosmos": cosmos, "converter": converter, "scale-set": scale_set, "gateway": gateway,
+    "certificate": certificate, "contingency-name": contingency_name, "data-age": data_age, "proofs": proofs,
+    "documents": documents, "drift": drift, "preview": preview, "handover": handover, "throughput": throughput,
+    "quota": quota, "image": image, "artifact": artifact, "renewal": renewal, "journal": journal, "outside": outside,
+    "approvers": approvers, "channels": channels, "identities": identities, "drill": drill,
+    "recovery-time": recovery_time, "dead-man": dead_man,
+}  # fmt: skip
+
+
+def test_every_check_has_its_fault() -> None:
+    assert list(FAULTS) == [check.id for check in CHECKS]
+
+
+def test_every_check_is_ready_on_a_standing_cloud(standing: Standing) -> None:
+    results = standing.ask()
+    assert {id: r.sentence for id, r in results.items() if r.verdict is not Verdict.READY} == {}
+
+
+@pytest.mark.parametrize("id", FAULTS)
+def test_the_fault_is_found_by_its_check_alone_and_the_fix_makes_it_ready(
+    standing: Standing, tmp_path: Path, id: str
+) -> None:
+    """READY-1 to READY-7, SYNC-4, and what fails on the day."""
+    mend = FAULTS[id](standing, tmp_path)
+    try:
+        results = standing.ask()
+    finally:
+        mend()
+    found = {one: r.sentence for one, r in results.items() if r.verdict is not Verdict.READY}
+    assert set(found) == {id}, found
+    assert results[id].verdict is Verdict.NOT_READY
+    assert results[id].fix
+    again = standing.ask(id)[id]
+    assert again.verdict is Verdict.READY, again.sentence
