@@ -150,8 +150,11 @@ class SiteCertificate:
             return None, "", f"TLS to {address} for {host}: {type(error).__name__}: {error}"
         return shown == leaf, refused, ""
 
-    def put_in(self, offer: Offer, now: datetime, say: Any) -> Certificate:
-        """A new version under the same name, read back by its public part. Raises Failed, Unobserved."""
+    def put_in(self, offer: Offer, now: datetime, say: Any, renewal: str = "") -> Certificate:
+        """A new version under the same name, read back by its public part. Raises Failed, Unobserved.
+
+        renewal: what got it and can get the next one (tag ``renewal``; readiness asks whether anything can).
+        """
         vault, password = self.vault(), secrets.token_urlsafe(24)
         body = {
             "value": base64.b64encode(packed(offer, password)).decode(),
@@ -160,6 +163,7 @@ class SiteCertificate:
                 "issuer": {"name": "Unknown"}, "key_props": {"exportable": True, "kty": _kind(offer)},
                 "secret_props": {"contentType": "application/x-pkcs12"},
             },
+            "tags": {"renewal": renewal} if renewal else {},
         }  # fmt: skip
         try:
             RoleReady(self._arm.endpoints.scale, say=say)(

@@ -215,7 +215,7 @@ def renew(
         if staging:
             print("The staging CA gave a certificate: all works. Nothing was put in (nobody trusts that CA).")
             return int(ExitCode.CLEAN)
-        return _put(site, offer)
+        return _put(site, offer, "acme")
 
 
 def _import(root: Path, site: SiteCertificate, offer: certificates.Offer) -> int:
@@ -223,9 +223,9 @@ def _import(root: Path, site: SiteCertificate, offer: certificates.Offer) -> int
         return _put(site, offer)
 
 
-def _put(site: SiteCertificate, offer: certificates.Offer) -> int:
+def _put(site: SiteCertificate, offer: certificates.Offer, renewal: str = "") -> int:
     now = datetime.now(UTC)
-    made = site.put_in(offer, now, switch.say)
+    made = site.put_in(offer, now, switch.say, renewal)
     seen = site.look(now)
     print("\n".join(lines(seen)))
     if seen.bound is False:

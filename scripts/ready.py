@@ -147,8 +147,7 @@ def _carry_out(
     from recovery.readiness.report import Report
 
     world = open_world(stack, engine)
-    world.at.desired("standby")
-    world.at.desired("active")  # the program runs once, before the clock: a probe's limit is not for that
+    world.prepare()
     started, began = datetime.now(UTC), time.monotonic()
     arrived: list[Result] = []
 

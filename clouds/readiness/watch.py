@@ -46,8 +46,8 @@ def renewal(world: ReadyWorld) -> Evidence:
 RENEWED_BY_VAULT = ("digicert", "globalsign")
 """The authorities that Key Vault itself asks for a new version (Key Vault, certificate creation methods)."""
 
-ACME_TAG = "acme"
-"""Tag of a version that `dr cert renew` obtained, with the directory it came from."""
+RENEWAL_TAG = "renewal"
+"""Tag of a version that `dr cert renew` obtained by ACME, and so can obtain again (clouds.certificate)."""
 
 
 def _renews(policy: dict[str, Any], issuer: str, bundle: dict[str, Any]) -> str:
@@ -58,6 +58,6 @@ def _renews(policy: dict[str, Any], issuer: str, bundle: dict[str, Any]) -> str:
     )
     if automatic and issuer.lower() in RENEWED_BY_VAULT:
         return "the vault renews it with its authority"
-    if (bundle.get("tags") or {}).get(ACME_TAG):
-        return "dr cert renew renews it by ACME, started by this check"
+    if (bundle.get("tags") or {}).get(RENEWAL_TAG) == "acme":
+        return "dr cert renew renews it by ACME (weekly, by the schedule)"
     return ""

@@ -47,6 +47,11 @@ class ReadyWorld:
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
+    def prepare(self) -> None:
+        """Run the program for both modes (once; then it comes from the cache): a probe's limit is not for that."""
+        for stack in ("standby", "active"):
+            self.at.desired(stack)
+
     @property
     def arm(self) -> World:
         """The world in a hurry (its `.arm`, `.clock`, `.sleep`)."""

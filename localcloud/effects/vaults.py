@@ -45,6 +45,7 @@ class Version:
     policy: Body
     created: int
     enabled: bool = True
+    tags: Body = field(default_factory=dict)
 
     @property
     def x509(self) -> x509.Certificate:
@@ -253,6 +254,7 @@ def _import(vault: Vault, name: str, body: Body) -> web.Response:
         return _error(400, "BadParameter", f"The certificate cannot be imported: {exc}")
     policy = body.get("policy") or {"issuer": {"name": "Unknown"}}
     made = _version(name, leaf.public_bytes(serialization.Encoding.DER), _pem(key), policy)
+    made.tags = {str(k): str(v) for k, v in (body.get("tags") or {}).items()}
     vault.certificates.setdefault(name.lower(), []).append(made)
     return web.json_response(_bundle(vault, made))
 
@@ -281,7 +283,7 @@ def _bundle(vault: Vault, found: Version) -> Body:
     tail = f"{found.name}/{found.version}"
     return {
         **_item(vault, found), "kid": f"{vault.url}keys/{tail}", "sid": f"{vault.url}secrets/{tail}",
-        "cer": base64.b64encode(found.cer).decode(),
+        "cer": base64.b64encode(found.cer).decode(), "tags": found.tags,
         "policy": {"id": f"{vault.url}certificates/{found.name}/policy", **found.policy},
     }  # fmt: skip
 

@@ -69,7 +69,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "preview", "ACT-3", C, "preview of the failover",
         "the failover's own preview holds updates and nothing else",
-        "dr preview -s active", "a resource in the plan that does not exist in Azure", day.preview, 120.0, asks=("arm",),
+        "dr preview -s active", "the two settings files differ in more than the mode: one record is in the plan of the failover alone", day.preview, 120.0, asks=("arm",),
     ),
     Check(
         "handover", "ACT-3", C, "hand-over", "the stack active knows the footprint as it is",
@@ -108,7 +108,7 @@ CHECKS: tuple[Check, ...] = (
         "outside", "ACT-1", C, "nothing of ours in AWS",
         "state backend, secrets provider and images live outside the cloud that may fail",
         "pulumi stack export -s standby | pulumi stack import -s standby    (after: pulumi login azblob://CONTAINER)",
-        "the state backend is an S3 bucket", day.outside, asks=("environment",),
+        "the secrets provider is a KMS key in AWS", day.outside, asks=("environment",),
     ),
     Check(
         "approvers", "ACT-1", C, "approvers", "each role has somebody, two roles are two people, every word can be proven",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,10 +40,6 @@ from tests.clouds.runbook.test_schedules import Storm, carry_through
 
 IMAGE, PICTURE = "cat.jpg", b"a picture of a cat" * 40
 TOPIC = "arn:aws:sns:us-east-1:123456789012:standby"
-ENGINE_POLICY: dict[str, Any] = {
-    "issuer": {"name": "DigiCert"}, "key_props": {"exportable": True},
-    "lifetime_actions": [{"action": {"action_type": "AutoRenew"}, "trigger": {"days_before_expiry": 40}}],
-}  # fmt: skip
 
 
 class Standing:
@@ -57,12 +54,14 @@ class Standing:
         self.engine = DirectEngine(self.root, environ=self.environ)
         self.settings: Path | None = None
         self.engine.up("standby", allow=DIALS_ONLY | {Action.CREATE}, on_event=lambda _event: None)
-        self.desired = self._world().at.desired("standby")
+        first = self._world()
+        first.prepare()
+        self.desired = first.at.desired("standby")
         self.world = SyncWorld(self.root, "standby", self.environ, declared=self.desired)
         self._data()
         self.certify(90)
         self.checkpoints()
-        self.drill("failover-1", tick=1)
+        self.drill("failover-1")
         self.watch()
 
     def _project(self) -> None:
@@ -93,6 +92,7 @@ class Standing:
         """One run of all checks (or of these)."""
         checks: Sequence[Check] = [c for c in CHECKS if not ids or c.id in ids]
         world = self._world(environ)
+        world.prepare()
         if self.settings is not None:
             world.root = self.settings
         try:
@@ -150,7 +150,8 @@ class Standing:
             records.write(self.world.home, self.world.journal, flow, outcome.to_json())
 
     def record(self, flow: str, *, age: timedelta = timedelta(), holds: bool = True) -> None:
-        """A run of a flow as it stands in the records."""
+        """A run of a flow as it stands in the records, which are sorted by the second in their names."""
+        time.sleep(1.1)
         proof = {
             "name": flow,
             "equal": 9 if holds else 8,
@@ -173,7 +174,7 @@ class Standing:
 
     # -- certificate -------------------------------------------------------------------------------------------
 
-    def certify(self, days: float, policy: Mapping[str, Any] = ENGINE_POLICY) -> None:
+    def certify(self, days: float, renewal: str = "acme") -> None:
         """A new version in the vault, issued by the local authority, as `dr cert` would put it there."""
         from clouds.azure.vaults import Certificates
 
@@ -182,7 +183,7 @@ class Standing:
         made = self.cloud.control("POST", "certificate", {"names": list(declared["names"]), "days": days})
         Certificates(vault, self.endpoints).call(
             "POST", f"certificates/{declared['certificateName']}/import",
-            {"value": made["key"] + made["certificate"], "policy": dict(policy)},
+            {"value": made["key"] + made["certificate"], "tags": {"renewal": renewal} if renewal else {}},
         )  # fmt: skip
 
     # -- the checkpoints that Pulumi's engine would have left --------------------------------------------------
@@ -206,16 +207,17 @@ class Standing:
 
     # -- drills ------------------------------------------------------------------------------------------------
 
-    def drill(self, run: str, *, tick: float, end: str = "completed") -> None:
+    def drill(self, run: str, *, minutes: float = 1.2, end: str = "completed") -> None:
         """A drill as the runbook's own executor carries it out, over simulated effects; its records in our journal.
 
-        tick: every second of it lasts so many.
+        minutes: how long it takes, in the local cloud's simulated time.
         """
         memory = MemoryJournal()
         begun = Begun(run, "", "failover", people=PEOPLE, drill=True)
         if end == "completed":
             simulated = Simulated()
             carry_through(simulated, memory, "failover", Storm(simulated, []))
+        tick = minutes * 60 / 72 / self.endpoints.scale  # it takes 72 s there
         first = next((float(r.body["at"]) for r in memory.records if "event" in r.body), 0.0)
         journal, head = paths(self.root, self.environ)
         when = (
@@ -225,7 +227,8 @@ class Standing:
         held.append(Kind.RUN, run, begun.to_json())
         for record in memory.records:
             if record.kind is not Kind.RUN:
-                body = dict(record.body)
+                # The run's own name stands in its keys.
+                body = json.loads(json.dumps(dict(record.body)).replace('"failover/', f'"{run}/'))
                 if "event" in body:
                     body["at"] = first + (float(body["at"]) - first) * tick
                 held.append(record.kind, run, body)

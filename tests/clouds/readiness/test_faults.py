@@ -6,38 +6,24 @@ The README's table is made from the same registry. One local cloud for all of th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import localcloud
 from clouds import gates
 from clouds.azure.arm import ArmError
 from clouds.gates import package
 from clouds.watchdog import ALARM
 from recovery.readiness.model import Verdict
 from recovery.readiness.registry import CHECKS
-from tests.clouds.readiness.standing import ENGINE_POLICY, IMAGE, Standing
+from tests.clouds.readiness.standing import IMAGE, Standing
 
 pytestmark = pytest.mark.localcloud
 Mend = Callable[[], Any]
-
-
-@pytest.fixture(scope="module")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
-    folder = tmp_path_factory.mktemp("ready")
-    with (
-        localcloud.start(folder / "cloud", 600, with_parent=True) as cloud,
-        pytest.MonkeyPatch.context() as shell,
-    ):
-        for name, value in {**cloud.environment, "DR_HOME": str(folder / "home")}.items():
-            shell.setenv(name, value)  # as the shell of `dr ready` has it: gates read it themselves
-        made = Standing(cloud, folder)
-        yield made
-        made.close()
 
 
 def site(s: Standing, _tmp: Path) -> Mend:
@@ -178,12 +164,15 @@ def artifact(s: Standing, _tmp: Path) -> Mend:
     data = package.build_zip(s.root / str(props["packagePath"]))
     answer = package._call(world.world, "POST", f"{scm}/api/publish?type=zip&deployer=by-hand", data, 60)
     assert answer.status_code < 300
+    site = str(props["siteId"])
+    while not s.arm.list(f"{site}/functions", "2025-05-01"):
+        time.sleep(0.1)  # the host reads its new package
     return lambda: gates.apply("ConverterPackage", props, world.world)
 
 
 def renewal(s: Standing, _tmp: Path) -> Mend:
-    s.certify(90, {"issuer": {"name": "Unknown"}, "lifetime_actions": []})
-    return lambda: s.certify(90, ENGINE_POLICY)
+    s.certify(90, renewal="")
+    return lambda: s.certify(90)
 
 
 def journal(s: Standing, _tmp: Path) -> Mend:
@@ -233,13 +222,13 @@ def identities(s: Standing, _tmp: Path) -> Mend:
 
 
 def drill(s: Standing, _tmp: Path) -> Mend:
-    s.drill("failover-2", tick=1, end="aborted")
-    return lambda: s.drill("failover-3", tick=1)
+    s.drill("failover-2", end="aborted")
+    return lambda: s.drill("failover-3")
 
 
 def recovery_time(s: Standing, _tmp: Path) -> Mend:
-    s.drill("failover-4", tick=60)
-    return lambda: s.drill("failover-5", tick=1)
+    s.drill("failover-4", minutes=40)
+    return lambda: s.drill("failover-5")
 
 
 def dead_man(s: Standing, _tmp: Path) -> Mend:
