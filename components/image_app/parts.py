@@ -168,6 +168,11 @@ class Parts:
             window="P1D",
         )  # fmt: skip
         told.query(
+            "schedule-missed", "no heartbeat for two days: something scheduled did not happen (dr watchdog show)",
+            "StorageBlobLogs | where OperationName == 'PutBlob' and ObjectKey has 'readiness/heartbeat'",
+            fewer=True, window="P2D",
+        )  # fmt: skip
+        told.query(
             "sync-missed", "no daily sync has ended well for a day: dr sync all, then its log",
             "ContainerAppConsoleLogs | extend said = parse_json(Log) | where said.event == 'dr-sync-run' "
             f"and said.flow == 'metadata' and said.succeeded == true and ContainerJobName == '{site.names.of('caj', 'sync')}'",

@@ -14,12 +14,7 @@ from tests.clouds.readiness.standing import Standing
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     """Built once; each test puts back what it breaks."""
     folder = tmp_path_factory.mktemp("ready")
-    with (
-        localcloud.start(folder / "cloud", 600, with_parent=True) as cloud,
-        pytest.MonkeyPatch.context() as shell,
-    ):
-        for name, value in {**cloud.environment, "DR_HOME": str(folder / "home")}.items():
-            shell.setenv(name, value)  # as the shell of `dr ready` has it: gates read it themselves
+    with localcloud.start(folder / "cloud", 600, with_parent=True) as cloud:
         made = Standing(cloud, folder)
         yield made
         made.close()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import localcloud
 from clouds import watchdog
@@ -53,7 +56,8 @@ class Standing:
         self.arm = Arm(self.endpoints)
         self.engine = DirectEngine(self.root, environ=self.environ)
         self.settings: Path | None = None
-        self.engine.up("standby", allow=DIALS_ONLY | {Action.CREATE}, on_event=lambda _event: None)
+        with self.shell():
+            self.engine.up("standby", allow=DIALS_ONLY | {Action.CREATE}, on_event=lambda _event: None)
         first = self._world()
         first.prepare()
         self.desired = first.at.desired("standby")
@@ -96,9 +100,18 @@ class Standing:
         if self.settings is not None:
             world.root = self.settings
         try:
-            return {r.id: r for r in ask(world, checks, limit=limit)}
+            with self.shell(environ):
+                return {r.id: r for r in ask(world, checks, limit=limit)}
         finally:
             world.close()
+
+    @contextmanager
+    def shell(self, environ: Mapping[str, str] | None = None) -> Iterator[None]:
+        """The environment as the shell of `dr ready` has it: gates read it themselves."""
+        with pytest.MonkeyPatch.context() as shell:
+            for name, value in (environ or self.environ).items():
+                shell.setenv(name, value)
+            yield
 
     # -- the cloud ---------------------------------------------------------------------------------------------
 

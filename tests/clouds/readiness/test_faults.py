@@ -167,7 +167,12 @@ def artifact(s: Standing, _tmp: Path) -> Mend:
     site = str(props["siteId"])
     while not s.arm.list(f"{site}/functions", "2025-05-01"):
         time.sleep(0.1)  # the host reads its new package
-    return lambda: gates.apply("ConverterPackage", props, world.world)
+
+    def mend() -> None:
+        with s.shell():
+            gates.apply("ConverterPackage", props, world.world)
+
+    return mend
 
 
 def renewal(s: Standing, _tmp: Path) -> Mend:

@@ -53,11 +53,14 @@ def liar(kind: str) -> Iterator[str]:
                 pass
             one.close()
 
-    threading.Thread(target=serve, daemon=True).start()
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
     try:
         yield f"127.0.0.1:{server.getsockname()[1]}"
     finally:
+        server.shutdown(socket.SHUT_RDWR)
         server.close()
+        thread.join(5)
         for one in held:
             one.close()
 
