@@ -1,9 +1,13 @@
-"""Pulumi's own lock on a stack, as its self-managed backends keep it (pkg/backend/diy/lock.go, CLI 3.260)."""
+"""Pulumi's own lock on a stack, as its self-managed backends keep it (pkg/backend/diy/lock.go, CLI 3.260).
+
+On this machine's disk the lock's file says whose it is; in a bucket the CLI is asked, and its own words are read.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +16,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from clouds.azure.lease import process_started
+from clouds.pulumi_cli import PulumiCli
+from recovery.errors import Unobserved
 from recovery.ownership import Life, Owner
+from recovery.pulumi_events import plain
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,41 @@ def read_locks(stack: str, project: str, environ: Mapping[str, str] = os.environ
             )
         )
     return locks
+
+
+_CREATED_BY = re.compile(
+    r"created by (?P<person>[^@\s]*)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<taken>\S+)"
+)
+
+
+def ask_locks(cli: PulumiCli, stack: str) -> list[PulumiLock]:
+    """The locks on a stack of any backend, in the CLI's words: a refresh of a resource that does not exist takes the
+    lock first, and has nothing to do when it gets it.
+
+    Raises Unobserved when the CLI says neither, or names a lock but not its owner.
+    """
+    nobody = f"urn:pulumi:{stack}::standby::nothing::nobody"
+    done = cli.attempt("refresh", "--yes", "--skip-preview", "--target", nobody, "-s", stack)
+    said = plain(done.out + done.err)
+    if "currently locked" not in said and "update is currently in progress" not in said:
+        if done.code and "no resource named" not in said and "could not be found" not in said:
+            raise Unobserved(
+                f"whether stack {stack} is locked cannot be said: {said.strip().splitlines()[-1:] or 'no answer'}",
+                "a lock taken from a living run ruins both",
+                f"pulumi refresh -s {stack} --preview-only    (does the backend answer?)",
+            )
+        return []
+    found = [
+        PulumiLock(int(one["pid"]), one["host"], one["person"], one["taken"])
+        for one in _CREATED_BY.finditer(said)
+    ]
+    if not found:
+        raise Unobserved(
+            f"stack {stack} is locked, and the backend does not say by whom",
+            "only an owner who can be named can be proven dead",
+            f"look who runs it (Pulumi Cloud shows it); if it is dead: pulumi cancel -s {stack}, then dr resume",
+        )
+    return found
 
 
 def _younger(pid: int, taken: str) -> bool:

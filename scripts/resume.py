@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recovery.engine import DIALS_ONLY
-from recovery.errors import Stopped
+from recovery.errors import BadInput, Stopped
 from recovery.exit_codes import ExitCode
 from recovery.model import Action, Json
 from recovery.ownership import Life, Owner, prove_dead
@@ -67,7 +67,8 @@ def resume(
     names = (
         [stack] if stack else list(dict.fromkeys(str(r.data["stack"]) for r in records)) or [*switch.STACKS]
     )
-    locks = {name: _locks(name) for name in names}
+    direct = bool(records) and all(r.data.get("engine") == "direct" for r in records)
+    locks = {name: [] if direct else _locks(root, name) for name in names}
     held = [name for name in names if locks[name]]
     if not records and not held:
         print("Nothing to resume: no run of this machine is unfinished, and no stack is locked.")
@@ -82,11 +83,20 @@ def resume(
     return _finish(root, target, record, evidence, yes, format)
 
 
-def _locks(stack: str) -> list[Owner]:
-    from clouds.pulumi_cli import PROJECT
-    from clouds.pulumi_locks import read_locks
+def _locks(root: Path, stack: str) -> list[Owner]:
+    """Pulumi's own locks as witnesses. Raises Unobserved when nobody can say whether there are any."""
+    from clouds.pulumi_cli import PROJECT, PulumiCli
+    from clouds.pulumi_locks import ask_locks, read_locks
 
-    return [lock.owner() for lock in read_locks(stack, PROJECT) or []]
+    found = read_locks(stack, PROJECT)
+    if found is None:  # no folder that we could look into
+        cli = PulumiCli(root)
+        try:
+            known = cli.stacks()
+        except BadInput:  # no CLI on this machine: nothing of ours has taken a lock from here
+            known = []
+        found = ask_locks(cli, stack) if stack in known else []
+    return [lock.owner() for lock in found]
 
 
 def owners_of(record: RunRecord | None) -> list[Owner]:

@@ -19,7 +19,7 @@ import pytest
 
 from clouds.azure.lease import process_started
 from clouds.pulumi_cli import Killed, PulumiCli, failure
-from clouds.pulumi_locks import read_locks
+from clouds.pulumi_locks import ask_locks, read_locks
 from clouds.run_records import RunRecord, unfinished
 from recovery.errors import BadInput, DrError, Failed, Stopped, Unobserved
 from recovery.ownership import Life
@@ -137,6 +137,44 @@ def test_a_lock_says_whether_its_owner_lives(tmp_path: Path) -> None:
     assert lock(tmp_path, os.getpid(), "elsewhere", now) is Life.ELSEWHERE
     assert lock(tmp_path, os.getpid(), here, "2001-01-01T00:00:00Z") is Life.DEAD
     assert read_locks("active", "standby", {"PULUMI_BACKEND_URL": "azblob://state"}) is None
+
+
+LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock file with `pulumi cancel`.
+  azblob://state/.pulumi/locks/organization/standby/active/0.json: created by ops@elsewhere (pid 4242) at 2026-11-22T04:05:35Z"""
+
+
+def test_in_a_bucket_the_lock_is_read_from_the_clis_own_words(tmp_path: Path) -> None:
+    """azblob://, s3://: nobody looks into the bucket, the CLI says whose lock it is."""
+    (found,) = ask_locks(child(tmp_path, f"print({LOCKED!r}, file=sys.stderr); sys.exit(255)"), "active")
+    assert (found.pid, found.host, found.person) == (4242, "elsewhere", "ops")
+    assert found.owner().life is Life.ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "error: no resource named 'urn:x' found",
+        "error: Resource to refresh 'urn:x' could not be found in the stack.",
+    ],
+)
+def test_a_stack_that_nobody_holds_has_no_lock(tmp_path: Path, said: str) -> None:
+    body = f"print({said!r}, file=sys.stderr); sys.exit({255 if said else 0})"
+    assert ask_locks(child(tmp_path, body), "active") == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "error: [409] Conflict: Another update is currently in progress.",
+        "error: unable to open bucket azblob://state: no credentials",
+        "panic: runtime error",
+    ],
+)
+def test_a_lock_that_cannot_be_seen_is_unknown_and_never_none(tmp_path: Path, said: str) -> None:
+    with pytest.raises(Unobserved) as blind:
+        ask_locks(child(tmp_path, f"print({said!r}, file=sys.stderr); sys.exit(255)"), "active")
+    assert blind.value.fix
 
 
 def test_a_run_is_on_disk_before_it_begins_and_unfinished_until_it_has_ended(tmp_path: Path) -> None:

@@ -227,6 +227,29 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         cloud.stop()
 
 
+ENLARGED = """
+from components.image_app import footprint as _footprint
+from pulumi_azure_native import network as _network
+
+_before = _footprint.Footprint._mode_tag
+
+def _more(self, after):
+    _network.NetworkSecurityGroup(
+        "nsg-later", resource_group_name=self._place.group, network_security_group_name="nsg-later",
+        location=self._place.location, opts=_footprint.kept(self),
+    )
+    _before(self, after)
+
+_footprint.Footprint._mode_tag = _more
+"""
+
+
+def enlarge(bench: Bench) -> None:
+    """A later program, which declares one resource more."""
+    main = bench.project / "__main__.py"
+    main.write_text(main.read_text().replace("import pulumi\n", f"import pulumi\n{ENLARGED}", 1))
+
+
 def clean_environment(cloud: Mapping[str, str]) -> dict[str, str]:
     own = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "DR_", "ARM_"))}
     return {

@@ -6,7 +6,7 @@ import pytest
 
 from recovery.arm.catalogue import CATALOGUE
 from recovery.errors import Stopped
-from tests.pulumi_cli.conftest import Bench
+from tests.pulumi_cli.conftest import Bench, enlarge
 
 
 @pytest.fixture
@@ -32,29 +32,6 @@ def test_a_stack_that_was_never_handed_over_is_stopped_by_the_program_before_any
     assert by_dr.code == 4, by_dr.said
     assert "dr handover standby active" in by_dr.err
     assert forgotten.writes(mark) == []
-
-
-ENLARGED = """
-from components.image_app import footprint as _footprint
-from pulumi_azure_native import network as _network
-
-_before = _footprint.Footprint._mode_tag
-
-def _more(self, after):
-    _network.NetworkSecurityGroup(
-        "nsg-later", resource_group_name=self._place.group, network_security_group_name="nsg-later",
-        location=self._place.location, opts=_footprint.kept(self),
-    )
-    _before(self, after)
-
-_footprint.Footprint._mode_tag = _more
-"""
-
-
-def enlarge(bench: Bench) -> None:
-    """A later program, which declares one resource more."""
-    main = bench.project / "__main__.py"
-    main.write_text(main.read_text().replace("import pulumi\n", f"import pulumi\n{ENLARGED}", 1))
 
 
 def test_a_stack_handed_over_from_an_older_footprint_is_stopped(ready: Bench) -> None:

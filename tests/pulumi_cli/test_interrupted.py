@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pulumi_cli.conftest import Bench
+from recovery.arm.catalogue import CATALOGUE
+from tests.pulumi_cli.conftest import Bench, enlarge
 
 SLOW = {"path": "virtualMachineScaleSets", "method": "PUT", "door": "arm", "latency": 28.0}
 
@@ -103,6 +104,45 @@ def test_a_whole_run_killed_with_its_cli_is_resumed_once_its_lease_has_ended(rea
     resumed = ready.dr("resume", "--yes")
     assert resumed.code == 0, resumed.said
     assert ready.dials()["mode"] == "active"
+
+
+LATER = {"path": "networkSecurityGroups/nsg-later", "method": "PUT", "door": "arm"}
+
+
+@pytest.mark.parametrize("fate", ["came to exist", "never arrived"])
+def test_a_create_that_was_under_way_is_taken_in_when_it_came_to_exist_and_made_again_when_not(
+    ready: Bench, fate: str
+) -> None:
+    """pulumi.com, interrupted updates: the engine does not know which of the two it was, and asks a person; we look."""
+    enlarge(ready)
+    ready.cloud.control(
+        "POST", "faults", {**LATER, **({"latency": 8.0} if fate == "came to exist" else {"timeout": 60.0})}
+    )
+    running = ready.begin("up", "-s", "standby", "--yes", "--allow", "create")
+    path = Path(ready.environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
+    state = path / ".pulumi/stacks/standby/standby.json"
+    ready.wait_for(
+        lambda: (
+            running.poll() is not None
+            or "nsg-later" in state.read_text().partition('"pending_operations"')[2]
+        )
+    )
+    assert running.poll() is None, running.communicate()
+    mark = ready.request_mark()
+    os.kill(cli_pid(ready), signal.SIGKILL)
+    running.communicate(timeout=240)
+    if fate == "came to exist":
+        ready.wait_for(lambda: any("nsg-later" in one for one in ready.writes(mark)))
+    ready.cloud.control("DELETE", "faults")
+    resumed = ready.dr("resume", "--yes")
+    assert resumed.code == 0, resumed.said
+    assert ("taken in" in resumed.err) == (fate == "came to exist"), resumed.said
+    names = [r["urn"].rpartition("::")[2] for r in ready.exported("standby")["deployment"]["resources"]]
+    assert names.count("nsg-later") == 1
+    clean = ready.pulumi("preview", "-s", "standby", "--expect-no-changes")
+    assert clean.code == 0, clean.said
+    id_ = ready.id_of("azure-native:network:NetworkSecurityGroup", "nsg-later")
+    ready.arm.delete(id_, CATALOGUE["azure-native:network:NetworkSecurityGroup"].api_version)
 
 
 def test_ctrl_c_gives_pulumis_lock_and_ours_back(ready: Bench) -> None:
