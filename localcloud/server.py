@@ -37,9 +37,9 @@ from localcloud.arm.throughput import Limit
 from localcloud.aws import Aws
 from localcloud.bus import Bus, ResourceChanged
 from localcloud.control import Control
+from localcloud.dns.faults import Misbehaviour
 from localcloud.dns.names import Names
 from localcloud.dns.resolver import CachingResolver
-from localcloud.dns.server import Answering
 from localcloud.dns.server import Server as DnsServer
 from localcloud.durations import Clock
 from localcloud.effects.containers import Containers
@@ -94,6 +94,7 @@ class LocalServer:
         self.tls = TlsEdge(self.control, self.gateways, self.edge, lambda secret: self.vaults.secret(secret))
         self.roles = Roles(self.bus, self.clock)
         self.names = Names(self.bus, self.clock)
+        self.misbehaviour = Misbehaviour(self.control, self.names)
         self.primary = Primary(self.control)
         self.offers = Offers(self.scale_sets)
         self.store = Store(LOCAL_SUBSCRIPTION)
@@ -118,8 +119,8 @@ class LocalServer:
         self.graph = Graph(self.door.who, lambda: self.permits is not None)
         self.bus.lookup, self.bus.bodies = self.store.lookup, self.store.bodies
         self.bus.subscribe(self._release)
-        self.authority = DnsServer(self._faulty("authority", self._authoritative))
-        self.parent = DnsServer(self._faulty("parent", self.names.delegated))
+        self.authority = DnsServer(self.misbehaviour.of("authority", self._authoritative))
+        self.parent = DnsServer(self.misbehaviour.of("parent", self.names.delegated))
         self.resolvers: list[CachingResolver] = []
         self.data: DataPlane | None = None
         self.aws = None if bare else Aws(state, _source())
@@ -157,18 +158,6 @@ class LocalServer:
     async def _authoritative(self, name: str, kind: str) -> Any:
         return self.names.answer(name, kind)
 
-    def _faulty(self, who: str, answering: Answering) -> Answering:
-        """A name server that has the faults that were asked for: silence, SERVFAIL, or another answer."""
-
-        async def answer(name: str, kind: str) -> Any:
-            fault = self.control.fault("dns", who, f"{kind} {name}")
-            if fault is None:
-                return await answering(name, kind)
-            await asyncio.sleep(fault.timeout or fault.latency)
-            return self.names.instead(name, kind, fault.body)
-
-        return answer
-
     async def _release(self, event: ResourceChanged) -> None:
         if event.new is None and event.arm_type == "microsoft.network/publicipaddresses":
             self.edge.release(event.id.lower())
@@ -177,7 +166,9 @@ class LocalServer:
         """Bring everything up; the files that say so are written last."""
         await asyncio.gather(self._edges(), self.primary.start(), self.authority.start(), self.parent.start())
         self.resolvers = [
-            CachingResolver(name, self.authority.port, self.clock, functools.partial(self._faulty, name))
+            CachingResolver(
+                name, self.authority.port, self.clock, functools.partial(self.misbehaviour.of, name)
+            )
             for name in RESOLVERS
         ]
         await asyncio.gather(*(r.server.start() for r in self.resolvers), self._listen())
@@ -320,14 +311,6 @@ class LocalServer:
                 self.names.world |= {k.rstrip(".").lower(): list(v) for k, v in given.items()}
             return web.json_response(self.names.world)
 
-        async def delegations(request: web.Request) -> web.StreamResponse:
-            """zone -> name servers that the parent names; null: the zone's own again."""
-            for zone, servers in (await request.json()).items():
-                self.names.delegations.pop(zone.rstrip(".").lower(), None)
-                if servers is not None:
-                    self.names.delegations[zone.rstrip(".").lower()] = list(servers)
-            return web.json_response(self.names.delegations)
-
         async def roles(_request: web.Request) -> web.StreamResponse:
             return web.json_response(self.roles.shown())
 
@@ -341,7 +324,7 @@ class LocalServer:
         self.sessions.add_controls()
         for method, name, handler in (
             ("GET", "instances", instances), ("PUT", "instances", instances), ("GET", "world", world),
-            ("PUT", "world", world), ("PUT", "delegations", delegations), ("GET", "roles", roles),
+            ("PUT", "world", world), ("PUT", "delegations", self.misbehaviour.delegations), ("GET", "roles", roles),
             ("GET", "resolvers", resolvers), ("DELETE", "resolvers", resolvers),
             ("GET", "images", self.images.control), ("PUT", "images", self.images.control),
             ("GET", "offers", self.offers.control), ("PUT", "offers", self.offers.control),

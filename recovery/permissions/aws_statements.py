@@ -18,6 +18,18 @@ IDENTIFY = (
     ),
 )
 
+_ALARM = "arn:aws:cloudwatch:{region}:{account}:alarm:standby-run-missed"
+
+ARMED = (
+    Statement("ArmSchedule", ("cloudwatch:PutMetricAlarm",), (_ALARM,), "dr watchdog arm sets the dead man's switch (SYNC-4)"),
+)  # fmt: skip
+
+WATCHED = (
+    Statement("WatchSchedule", ("cloudwatch:DescribeAlarms",), (_ALARM,), "the dead man's switch is looked at (SYNC-4)"),
+    Statement("Heartbeat", ("cloudwatch:PutMetricData",), ("*",), "what was on time says so; silence raises the alarm",
+              (("StringEquals", "cloudwatch:namespace", "standby"),)),
+)  # fmt: skip
+
 FORWARD = (
     Statement("ListBuckets", ("s3:ListBucket",), (_SITE, _UPLOADS, _EXPORTS),
               "listings are compared with Azure's"),

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from recovery.errors import BadInput
 from recovery.permissions import parts
-from recovery.permissions.aws_statements import CONTINUOUS, FORWARD, FREEZE, IDENTIFY, REVERSE, TRIGGERS
+from recovery.permissions.aws_statements import (
+    ARMED,
+    CONTINUOUS,
+    FORWARD,
+    FREEZE,
+    IDENTIFY,
+    REVERSE,
+    TRIGGERS,
+    WATCHED,
+)
 from recovery.permissions.model import Need, Role
 from recovery.permissions.parts import grants
 
@@ -38,7 +47,7 @@ OPERATOR = Role(
         *parts.STATE_KEY,
     ),
     documents=parts.DOCUMENTS,
-    aws=(*IDENTIFY, *FORWARD, *CONTINUOUS, *REVERSE, *FREEZE, *TRIGGERS),
+    aws=(*IDENTIFY, *FORWARD, *CONTINUOUS, *REVERSE, *FREEZE, *TRIGGERS, *ARMED, *WATCHED),
     notes=("It turns dials; it creates and deletes nothing that is declared.",),
 )  # fmt: skip
 
@@ -63,12 +72,17 @@ SYNC = Role(
 READINESS = Role(
     "readiness", "Standby DR readiness", "the monthly validation (a schedule) and who looks",
     ("ready", "doctor", "drift", "status", "precheck", "cert"), Need.GROUP,
-    actions=(*parts.LOOK, *parts.CHALLENGE),
-    data=(*parts.BLOBS_READ, *parts.BLOBS_WRITE, *parts.CERTIFICATE_READ, *parts.CERTIFICATE_WRITE),
+    actions=(
+        *parts.LOOK, *parts.CHALLENGE,
+        *grants("the image that instances boot from is there", "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read"),
+        *grants("the dead man's switch fires or not", "Microsoft.AlertsManagement/alerts/read"),
+        *grants("dr doctor asks what this identity may do", "Microsoft.Authorization/permissions/read"),
+    ),
+    data=(*parts.BLOBS_READ, *parts.BLOBS_WRITE, *parts.BLOBS_DELETE, *parts.CERTIFICATE_READ, *parts.CERTIFICATE_WRITE),
     documents=parts.DOCUMENTS,
-    aws=IDENTIFY,
+    aws=(*IDENTIFY, *WATCHED),
     notes=(
-        "It writes its report, one probe document which it takes away again (READY-2), and a certificate that is due (READY-6).",
+        "It writes its report, one probe document and one probe upload which it takes away again (READY-2, READY-3), and a certificate that is due (READY-6).",
         "Nothing that it may do moves traffic, capacity or data.",
     ),
 )  # fmt: skip
