@@ -202,14 +202,39 @@ def _text(policy: Json) -> str:
     return policy if isinstance(policy, str) else json.dumps(policy)
 
 
+_METHODS = ("GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE")
+
+
+def _methods(found: Mapping[str, Json]) -> list[str]:
+    """A set to AWS: in the order in which everybody writes it."""
+    return [one for one in _METHODS if one in (found.get("Items") or [])]
+
+
 def _distribution(cloudfront: Client, id: str) -> dict[str, Json]:
     one = cloudfront.get_distribution(Id=id)["Distribution"]["DistributionConfig"]
-    origins = [{"originId": o["Id"], "domainName": o["DomainName"]} for o in one["Origins"]["Items"]]
-    cache = one["DefaultCacheBehavior"]
+    cache, allowed = one["DefaultCacheBehavior"], one["DefaultCacheBehavior"].get("AllowedMethods") or {}
+    passed = cache.get("ForwardedValues") or {}
+    certificate = one.get("ViewerCertificate") or {}
+    limits = (one.get("Restrictions") or {}).get("GeoRestriction") or {}
     return {
-        "id": id, "enabled": bool(one["Enabled"]), "comment": one.get("Comment"), "origins": origins,
-        "defaultCacheBehavior": {"targetOriginId": cache["TargetOriginId"], "viewerProtocolPolicy": cache["ViewerProtocolPolicy"]},
+        "id": id, "enabled": bool(one["Enabled"]), "comment": one.get("Comment"), "origins": [_origin(o) for o in one["Origins"]["Items"]],
+        "defaultCacheBehavior": {
+            "targetOriginId": cache["TargetOriginId"], "viewerProtocolPolicy": cache["ViewerProtocolPolicy"],
+            "allowedMethods": _methods(allowed), "cachedMethods": _methods(allowed.get("CachedMethods") or {}),
+            "forwardedValues": {"queryString": bool(passed.get("QueryString")), "cookies": {"forward": (passed.get("Cookies") or {}).get("Forward")}},
+        },
+        "viewerCertificate": {"cloudfrontDefaultCertificate": bool(certificate.get("CloudFrontDefaultCertificate"))},
+        "restrictions": {"geoRestriction": {"restrictionType": limits.get("RestrictionType")}},
     }  # fmt: skip
+
+
+def _origin(one: Mapping[str, Json]) -> dict[str, Json]:
+    own = one.get("CustomOriginConfig") or {}
+    config = {
+        "httpPort": own.get("HTTPPort"), "httpsPort": own.get("HTTPSPort"), "originProtocolPolicy": own.get("OriginProtocolPolicy"),
+        "originSslProtocols": (own.get("OriginSslProtocols") or {}).get("Items") or [],
+    }  # fmt: skip
+    return {"originId": one["Id"], "domainName": one["DomainName"], "customOriginConfig": config}
 
 
 def _find_distribution(cloudfront: Client, inputs: Mapping[str, Json]) -> str:

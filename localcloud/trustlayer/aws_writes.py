@@ -156,19 +156,33 @@ def _role_policy(iam: Client, id: str, inputs: Inputs) -> str:
 def _distribution(cloudfront: Client, id: str, inputs: Inputs) -> str:
     if id:
         raise NotImplementedError("the local provider updates no AWS::CloudFront::Distribution")
-    cache = inputs["defaultCacheBehavior"]
-    items = [
-        {"Id": o["originId"], "DomainName": o["domainName"],
-         "CustomOriginConfig": {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": o["customOriginConfig"]["originProtocolPolicy"]}}
-        for o in inputs["origins"]
-    ]  # fmt: skip
+    cache, limits = inputs["defaultCacheBehavior"], inputs["restrictions"]["geoRestriction"]
+    values = cache["forwardedValues"]
     made = cloudfront.create_distribution(DistributionConfig={
         "CallerReference": f"pulumi-{inputs['comment']}", "Comment": inputs["comment"], "Enabled": bool(inputs["enabled"]),
-        "Origins": {"Quantity": len(items), "Items": items},
-        "DefaultCacheBehavior": {"TargetOriginId": cache["targetOriginId"], "ViewerProtocolPolicy": cache["viewerProtocolPolicy"], "MinTTL": 0,
-                                 "ForwardedValues": {"QueryString": True, "Cookies": {"Forward": "all"}}},
+        "Origins": _several([_origin(one) for one in inputs["origins"]]),
+        "ViewerCertificate": {"CloudFrontDefaultCertificate": bool(inputs["viewerCertificate"]["cloudfrontDefaultCertificate"])},
+        "Restrictions": {"GeoRestriction": {"RestrictionType": limits["restrictionType"], "Quantity": 0}},
+        "DefaultCacheBehavior": {
+            "TargetOriginId": cache["targetOriginId"], "ViewerProtocolPolicy": cache["viewerProtocolPolicy"], "MinTTL": 0,
+            "AllowedMethods": {**_several(cache["allowedMethods"]), "CachedMethods": _several(cache["cachedMethods"])},
+            "ForwardedValues": {"QueryString": bool(values["queryString"]), "Cookies": {"Forward": values["cookies"]["forward"]}},
+        },
     })  # fmt: skip
     return str(made["Distribution"]["Id"])
+
+
+def _several(items: list[Json]) -> dict[str, Json]:
+    return {"Quantity": len(items), "Items": items}
+
+
+def _origin(one: Inputs) -> dict[str, Json]:
+    own = one["customOriginConfig"]
+    config = {
+        "HTTPPort": int(own["httpPort"]), "HTTPSPort": int(own["httpsPort"]), "OriginProtocolPolicy": own["originProtocolPolicy"],
+        "OriginSslProtocols": _several(own["originSslProtocols"]),
+    }  # fmt: skip
+    return {"Id": one["originId"], "DomainName": one["domainName"], "CustomOriginConfig": config}
 
 
 _WRITERS: dict[str, Callable[[Client, str, Inputs], str]] = {

@@ -177,7 +177,9 @@ class World:
             east.create_bucket(Bucket=bucket)
             east.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         for number in range(1, 4):
-            east.put_object(Bucket=STORAGE, Key=f"documents/{number}.txt", Body=b"a user's document\n" * number)
+            east.put_object(
+                Bucket=STORAGE, Key=f"documents/{number}.txt", Body=b"a user's document\n" * number
+            )
         west.create_bucket(Bucket=STORAGE, **place)
         west.put_bucket_versioning(Bucket=STORAGE, VersioningConfiguration={"Status": "Enabled"})
         client("rds", EAST, WEST).create_db_instance(

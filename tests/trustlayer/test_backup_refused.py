@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -105,6 +106,9 @@ def bench() -> Iterator[Bench]:
     moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     moto.start()
     host, port = moto.get_host_and_port()
+    httpx.post(
+        f"http://{host}:{port}/moto-api/reset", trust_env=False
+    )  # what an earlier test left in this process
     with tempfile.TemporaryDirectory(prefix="dr-pg-", ignore_cleanup_errors=True) as name:
         root = Path(name)
         root.chmod(0o755)
