@@ -148,7 +148,7 @@ class Opening:
 
     def _grants(self) -> list[Step]:
         steps = []
-        for key, principal, kind in (*self._wishes.grants, *self._own_grants()):
+        for key, principal, kind in _with_companions((*self._wishes.grants, *self._own_grants())):
             for scope in self._scopes(key):
                 definition = azure.definition_id(self._place.subscription, role(key))
                 id = _assignment_id(scope, principal, definition)
@@ -192,7 +192,9 @@ class Opening:
         ]
 
     def _own_grants(self) -> list[tuple[str, str, str]]:
-        """What the identity of `dr in-azure` needs; known once it exists."""
+        """What the identity of `dr in-azure` needs, once it exists and there is a footprint to work on."""
+        if self._look(self._place.footprint, VERSIONS["group"]) is None:
+            return []
         body = self._look(self._place.tools, VERSIONS["identity"])
         principal = str(((body or {}).get("properties") or {}).get("principalId") or "")
         return [(key, principal, "ServicePrincipal") for key in OWN_ROLES] if principal else []
@@ -217,6 +219,8 @@ class Opening:
         place, one = self._place, role(key)
         exists = self._look(place.footprint, VERSIONS["group"]) is not None
         subscription = f"/subscriptions/{place.subscription}"
+        if one.scope is Need.SUBSCRIPTION:
+            return [subscription]
         if one.scope is Need.JOURNAL:
             account = f"{place.footprint}/providers/Microsoft.Storage/storageAccounts/st{place.prefix}journal"
             scopes = [account] if exists and self._look(account, VERSIONS["storage"]) else []
@@ -232,7 +236,7 @@ class Opening:
         # State and its key live in the group of their own; who runs the program needs both.
         return [
             *scopes,
-            *([place.group] if key in ("deployer", "operator") and subscription not in scopes else []),
+            *([place.group] if key != "approver" and subscription not in scopes else []),
         ]
 
     # -- doing -------------------------------------------------------------------------------------------------
@@ -288,6 +292,14 @@ class Opening:
         if not graph.has_principal(str(app["appId"])):
             graph.make_principal(str(app["appId"]))
         self.audience = str(app["identifierUris"][0])
+
+
+def _with_companions(grants: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """The grants, and those that come with them."""
+    found = list(grants)
+    for key, principal, kind in grants:
+        found += [(one.key, principal, kind) for one in ROLES if key in one.comes_with]
+    return list(dict.fromkeys(found))
 
 
 def _assignment_id(scope: str, principal: str, definition: str) -> str:

@@ -88,6 +88,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"dr {args[0]}: stopped by Ctrl-C", file=sys.stderr)
         return 4
+    except Exception as error:
+        # By name: importing it would cost every start what only this ending needs.
+        if type(error).__name__ != "ArmError":
+            raise
+        from recovery.refused import azure_said_no
+
+        refusal = azure_said_no(int(getattr(error, "status", 0)), str(error))
+        print(f"dr {args[0]}: {refusal}", file=sys.stderr)
+        return int(refusal.exit_code)
     return code
 
 

@@ -1,4 +1,4 @@
-"""`dr local up|login|down|status`: a local cloud that stays up in the background, and the environment that reaches it."""
+"""`dr local up|login|fill|down|status`: a local cloud that stays up in the background, and the environment that reaches it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from scripts.command import run
 State = Annotated[
     Path | None, typer.Option(help="State folder; default: that of DR_ENDPOINTS, else .dr/local.")
 ]
-USAGE = """Usage: dr local up|login|down|status [OPTIONS]
+USAGE = """Usage: dr local up|login|fill|down|status [OPTIONS]
 
   up      start a local cloud in the background; prints its environment as shell assignments
   login   sign in as somebody else than the Owner; prints that identity's environment
+  fill    put a few files, uploads and items into its primary, for a first sync
   down    stop it and everything it started
   status  say what runs
 
@@ -123,6 +124,23 @@ def login(
     return ExitCode.CLEAN
 
 
+def fill(state: State = None) -> int:
+    """Put a few files, uploads and items into the local primary, which begins empty. Again is harmless."""
+    from clouds.program import project_root
+    from clouds.sync.names import source_names
+    from localcloud.aws.sample import fill as put_in
+
+    folder = _folder(state)
+    try:
+        url = json.loads((folder / "endpoints.json").read_text())["aws_url"]
+    except (OSError, ValueError, KeyError) as exc:
+        raise BadInput(
+            f"no local cloud is up in {folder}", "there is no primary to fill", "dr local up"
+        ) from exc
+    print(put_in(source_names(project_root(), "standby"), str(url)))
+    return ExitCode.CLEAN
+
+
 def down(
     state: State = None,
     forget: Annotated[bool, typer.Option("--forget", help="Remove the state folder too.")] = False,
@@ -166,7 +184,13 @@ def status(state: State = None, format: Annotated[str, typer.Option(help="text o
     return ExitCode.CLEAN if cloud else ExitCode.FINDING
 
 
-VERBS: dict[str, Callable[..., int]] = {"up": up, "login": login, "down": down, "status": status}
+VERBS: dict[str, Callable[..., int]] = {
+    "up": up,
+    "login": login,
+    "fill": fill,
+    "down": down,
+    "status": status,
+}
 
 
 def main(argv: Sequence[str]) -> int:

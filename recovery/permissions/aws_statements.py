@@ -30,6 +30,11 @@ WATCHED = (
               (("StringEquals", "cloudwatch:namespace", "standby"),)),
 )  # fmt: skip
 
+TELL = (
+    Statement("TellHowItEnded", ("cloudwatch:PutMetricData",), ("*",), "the alarm hears how a run ended (SYNC-4)",
+              (("StringEquals", "cloudwatch:namespace", "standby/sync"),)),
+)  # fmt: skip
+
 FORWARD = (
     Statement("ListBuckets", ("s3:ListBucket",), (_SITE, _UPLOADS, _EXPORTS),
               "listings are compared with Azure's"),
@@ -47,7 +52,7 @@ FORWARD = (
 CONTINUOUS = (
     Statement("ReadStream", ("dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"),
               (f"{_TABLE}/stream/*",), "dr sync watch follows the table"),
-    Statement("ReadQueue", ("sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage"), (_QUEUE,),
+    Statement("ReadQueue", ("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage"), (_QUEUE,),
               "dr sync watch follows the uploads"),
 )  # fmt: skip
 
@@ -68,6 +73,9 @@ FREEZE = (
 )  # fmt: skip
 
 TRIGGERS = (
-    Statement("MuteTriggers", ("s3:GetBucketNotification", "s3:PutBucketNotification"), (_UPLOADS,),
+    Statement("MuteTriggers", ("s3:GetBucketNotification", "s3:PutBucketNotification"), (_SITE, _UPLOADS),
               "triggers on AWS's side are muted during the way back, and restored exactly"),
+    Statement("FindReaders", ("lambda:ListEventSourceMappings",), ("*",), "who reads the table's stream"),
+    Statement("MuteReaders", ("lambda:UpdateEventSourceMapping",),
+              ("arn:aws:lambda:{region}:{account}:event-source-mapping:*",), "they are muted and restored likewise"),
 )  # fmt: skip

@@ -10,10 +10,11 @@ from functools import cache
 
 
 class Need(StrEnum):
-    """Where a role is assigned. SUBSCRIPTION: only until the footprint's group exists."""
+    """Where a role is assigned."""
 
     GROUP = "the footprint's resource group"
     GROUP_OR_SUBSCRIPTION = "the footprint's resource group (the subscription until it exists)"
+    SUBSCRIPTION = "the subscription"
     JOURNAL = "the journal's storage account"
 
 
@@ -69,6 +70,8 @@ class Role:
     documents: tuple[Grant, ...] = ()
     aws: tuple[Statement, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    comes_with: tuple[str, ...] = ()
+    """Roles by whose grant this one is granted too."""
 
     def may(self, action: str) -> bool:
         """May it do this on Resource Manager?"""

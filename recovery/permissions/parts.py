@@ -42,15 +42,21 @@ LOOK = (
     *grants("backends are healthy or not", "Microsoft.Network/applicationGateways/backendhealth/action"),
     *grants("traffic has left or not; instances run", "Microsoft.Insights/metrics/read"),
     *grants("instances run", "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read"),
-    *grants(
-        "quota and stock before a failover",
-        "Microsoft.Compute/locations/usages/read",
-        "Microsoft.Compute/skus/read",
-    ),
     *grants("long-running changes are followed to their end", "*/operations/read", "*/operationresults/read",
             "*/operationStatuses/read"),
 )  # fmt: skip
 """Reads of everything that is declared, and of what is told apart from it."""
+
+ABOVE = (
+    *grants(
+        "quota, stock and the image before a failover: asked of the region, which lies above every group",
+        "Microsoft.Compute/locations/usages/read", "Microsoft.Compute/skus/read",
+        "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read",
+        "Microsoft.Compute/images/read", "Microsoft.Compute/galleries/images/versions/read",
+    ),
+    *grants("who has which role is asked of the subscription", "Microsoft.Authorization/roleAssignments/read",
+            "Microsoft.Authorization/roleDefinitions/read"),
+)  # fmt: skip
 
 JOIN = grants(
     "a resource that names another one needs this there",
@@ -67,7 +73,9 @@ JOIN = grants(
 )
 
 DIALS = grants(
-    "the dials: capacity, throughput, the converter's filter, the gateway's minimum, records, the mode tag",
+    "the dials: capacity, throughput, the converter's filter, the gateway's minimum, the sync, records, the mode tag",
+    "Microsoft.App/containerApps/write",
+    "Microsoft.App/jobs/write",
     "Microsoft.Compute/virtualMachineScaleSets/write",
     "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/throughputSettings/write",
     "Microsoft.EventGrid/systemTopics/eventSubscriptions/write",
@@ -79,6 +87,7 @@ DIALS = grants(
 )
 DIAL_JOINS = grants(
     "a dial's PUT names these again, and Azure asks anew",
+    "Microsoft.App/managedEnvironments/join/action",
     "Microsoft.Network/virtualNetworks/subnets/join/action",
     "Microsoft.Network/networkSecurityGroups/join/action",
     "Microsoft.Network/publicIPAddresses/join/action",

@@ -11,6 +11,7 @@ from recovery.permissions.aws_statements import (
     FREEZE,
     IDENTIFY,
     REVERSE,
+    TELL,
     TRIGGERS,
     WATCHED,
 )
@@ -47,7 +48,7 @@ OPERATOR = Role(
         *parts.STATE_KEY,
     ),
     documents=parts.DOCUMENTS,
-    aws=(*IDENTIFY, *FORWARD, *CONTINUOUS, *REVERSE, *FREEZE, *TRIGGERS, *ARMED, *WATCHED),
+    aws=(*IDENTIFY, *FORWARD, *TELL, *CONTINUOUS, *REVERSE, *FREEZE, *TRIGGERS, *ARMED, *WATCHED),
     notes=("It turns dials; it creates and deletes nothing that is declared.",),
 )  # fmt: skip
 
@@ -65,7 +66,7 @@ SYNC = Role(
     ),
     data=(*parts.BLOBS_READ, *parts.BLOBS_WRITE, *parts.BLOBS_DELETE),
     documents=parts.DOCUMENTS,
-    aws=(*IDENTIFY, *FORWARD, *CONTINUOUS, *REVERSE),
+    aws=(*IDENTIFY, *FORWARD, *TELL, *CONTINUOUS, *REVERSE),
     notes=("Its AWS role trusts the Azure identity's token; it holds no key (dr init, stack source).",),
 )  # fmt: skip
 
@@ -110,7 +111,15 @@ REMOVER = Role(
     notes=("It makes and changes nothing: its only writes are the two-stack lock's.",),
 )  # fmt: skip
 
-ROLES: tuple[Role, ...] = (DEPLOYER, OPERATOR, SYNC, READINESS, APPROVER, REMOVER)
+LOOKER = Role(
+    "looker", "Standby DR looker", "granted by itself with operator and readiness: what lies above every group",
+    ("ready", "doctor", "precheck"), Need.SUBSCRIPTION,
+    actions=parts.ABOVE,
+    notes=("It reads figures of the region and who has which role; nothing of any resource.",),
+    comes_with=("operator", "readiness"),
+)  # fmt: skip
+
+ROLES: tuple[Role, ...] = (DEPLOYER, OPERATOR, SYNC, READINESS, APPROVER, REMOVER, LOOKER)
 
 
 def role(key: str) -> Role:

@@ -137,12 +137,15 @@ def test_a_role_is_granted_where_it_can_be_and_later_where_it_belongs(world: Wor
         for s in world.opening(image=False, grants=grants).survey()
         if "grant" in s.what and principal in s.what
     ]
-    assert [s.why for s in before] == [f"at /subscriptions/{LOCAL_SUBSCRIPTION}"]
+    named = [(s.what.split()[1], s.why) for s in before]
+    assert named == [(key, f"at /subscriptions/{LOCAL_SUBSCRIPTION}") for key in ("deployer", "looker")]
     assert any("does not exist yet" in text for text in world.said)
     world.arm.put(world.place.footprint, {"location": "brazilsouth"}, "2024-03-01")
     world.opened(image=False)
     after = [s.why for s in world.opening(image=False, grants=grants).survey() if principal in s.what]
-    assert after == [f"at {world.place.footprint}", f"at {world.place.group}"] * 2
+    assert after == [f"at {world.place.footprint}", f"at {world.place.group}"] * 2 + [
+        f"at /subscriptions/{LOCAL_SUBSCRIPTION}"
+    ]
     assert changed(world.opened(image=False, grants=grants)) == []
 
 
@@ -178,7 +181,8 @@ def test_the_tools_identity_becomes_an_operator_once_there_is_something_to_opera
     world.opened(image=False)
     world.arm.put(world.place.footprint, {"location": "brazilsouth"}, "2024-03-01")
     principal = world.arm.get(world.place.tools, opening.VERSIONS["identity"])["properties"]["principalId"]
-    assert changed(world.opening(image=False).survey()) == [f"grant operator to {principal}"] * 2
+    wanted = [f"grant operator to {principal}"] * 2 + [f"grant looker to {principal}"]
+    assert changed(world.opening(image=False).survey()) == wanted
 
 
 def test_the_image_is_found_by_what_it_is_made_of_and_named_by_digest(world: World) -> None:

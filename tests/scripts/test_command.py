@@ -71,3 +71,23 @@ def test_an_error_of_ours_is_shown_in_three_parts_with_its_exit_code(
 )
 def test_bad_input_is_refused_before_anything_starts(argv: list[str]) -> None:
     assert cli.main(argv) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"), [(403, 4, "dr doctor"), (0, 5, "same command again"), (409, 1, "dr drift")]
+)
+def test_what_azure_refuses_is_told_in_three_parts_and_not_as_a_traceback(
+    status: int, code: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Denied, unanswered and refused end in three different codes."""
+    import types
+
+    from clouds.azure.arm import ArmError
+
+    def refusing(argv: object) -> int:
+        raise ArmError(status, "Code", "no")
+
+    monkeypatch.setattr(cli.importlib, "import_module", lambda name: types.SimpleNamespace(main=refusing))
+    assert cli.main(["status"]) == code
+    said = capsys.readouterr().err
+    assert words in said and "why it matters" in said and "Traceback" not in said
