@@ -7,17 +7,18 @@ two runs at once are told so by the ETag.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from clouds.azure.data_plane import reading, writing
 from clouds.sync.exports import Exports
 from recovery.errors import Failed, Stopped
 from recovery.model import Json
-from recovery.sync.exported import BadExportError, Change, change
+from recovery.sync.exported import BadExportError, Change, DataFile, Manifest, change
 from recovery.sync.ids import Keys
 
+T = TypeVar("T")
 BLOB = "metadata.json"
 LONGEST = 30
 """Incremental exports after a full one, before the next run begins anew with a full one: proofs fold the whole chain."""
@@ -25,13 +26,14 @@ LONGEST = 30
 
 @dataclass
 class Link:
-    """One export. files: how many of its data files are imported; done: all of it is."""
+    """One export. files: how many of its data files are imported; lines: of the next one, how many are; done: all of it is."""
 
     export: str
     full: bool
     until: float
     files: int = 0
     done: bool = False
+    lines: int = 0
 
 
 @dataclass
@@ -116,14 +118,20 @@ def changes(
             yield index, _file(exports, of, one, names)
 
 
-def _file(exports: Exports, of: Any, one: Any, names: tuple[str, ...]) -> Iterator[Change]:
-    seen = 0
+def _file(exports: Exports, of: Manifest, one: DataFile, names: tuple[str, ...]) -> Iterator[Change]:
     try:
-        for line in exports.lines(of, one):
-            seen += 1
+        for line in counted(exports, of, one):
             yield change(line, of, names)
     except BadExportError as exc:
-        raise Failed(str(exc), "an import would miss items", "dr sync metadata", retry=True) from exc
+        raise damaged(exc) from exc
+
+
+def counted(exports: Exports, of: Manifest, one: DataFile) -> Iterator[bytes]:
+    """A data file's lines; raises Failed at its end when they are not as many as the manifest says."""
+    seen = 0
+    for line in exports.lines(of, one):
+        seen += 1
+        yield line
     if seen != one.items:
         raise Failed(
             f"{one.key} holds {seen} items, the manifest says {one.items}",
@@ -133,23 +141,28 @@ def _file(exports: Exports, of: Any, one: Any, names: tuple[str, ...]) -> Iterat
         )
 
 
+def damaged(exc: BadExportError) -> Failed:
+    """A line that is none."""
+    return Failed(str(exc), "an import would miss items", "dr sync metadata", retry=True)
+
+
 def _names(keys: Keys) -> tuple[str, ...]:
     return (keys.partition,) if keys.sort is None else (keys.partition, keys.sort)
 
 
-def state(exports: Exports, chain: Chain, keys: Keys) -> dict[str, tuple[int, Change]]:
-    """The table at the chain's cut: id -> (when written, the change). The newest write of a key wins.
+def state(exports: Exports, chain: Chain, keys: Keys, of: Callable[[Change], T]) -> dict[str, T]:
+    """The table at the chain's cut: id -> what `of` makes of the newest write of that key; deleted ones are left out.
 
-    Holds every key in memory: some 300 bytes an item beside the items themselves.
+    Holds what `of` gives for every key (a digest: some 300 bytes an item), never the items themselves.
     """
     from recovery.sync.ids import document_id
 
-    found: dict[str, tuple[int, Change]] = {}
+    found: dict[str, tuple[int, T | None]] = {}
     for link in chain.links:
         if link.done:
             for _, file in changes(exports, link, keys):
                 for one in file:
                     id = document_id(one.keys, keys)
                     if id not in found or found[id][0] <= one.at:
-                        found[id] = (one.at, one)
-    return {id: held for id, held in found.items() if held[1].item is not None}
+                        found[id] = (one.at, None if one.item is None else of(one))
+    return {id: held for id, (_, held) in found.items() if held is not None}

@@ -148,6 +148,13 @@ class Container:
         return made
 
 
+def among(select: str, ids: Sequence[str]) -> tuple[str, list[dict[str, str]]]:
+    """A query for these ids and its parameters. ``IN`` is answered from the index; the service would scan for
+    ARRAY_CONTAINS. select: the text up to ``WHERE c.id IN``."""
+    parameters = [{"name": f"@i{number}", "value": id} for number, id in enumerate(ids)]
+    return f"{select} ({', '.join(one['name'] for one in parameters)})", parameters
+
+
 def _ascii(partition: Any) -> str:
     import json
 

@@ -9,26 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from clouds.sync.cosmos import Container, GuardError
+from clouds.sync.cosmos import Container, GuardError, among
 from recovery.errors import DrError
-from recovery.sync.exported import Change, digest
+from recovery.sync.exported import BadExportError, Change, digest
 from recovery.sync.ids import Keys, document_id
 from recovery.sync.items import MAX_DOCUMENT_BYTES, MINE, NotAnItem, to_document
 
 BATCH = 100
 TRIES = 6
-_LOOK = 'SELECT c.id, c._etag, c._ts, c["$"] AS mine FROM c WHERE ARRAY_CONTAINS(@ids, c.id)'
+_LOOK = 'SELECT c.id, c._etag, c._ts, c["$"] AS mine FROM c WHERE c.id IN'
 
 
 @dataclass
 class Imported:
-    """What an import did. problems: items that could not be brought, with the reason; never their content."""
+    """What an import did. problems: items that could not be brought, with the reason; never their content.
+    unwritten: those of them that may be brought by another try. mostly_new: the last batch was (the way of writing follows it)."""
 
     read: int = 0
     created: int = 0
@@ -39,10 +40,14 @@ class Imported:
     bytes: int = 0
     problems: list[str] = field(default_factory=list)
     problem_count: int = 0
+    mostly_new: bool = True
 
-    def problem(self, text: str) -> None:
-        """Count one; keep the first thousand in words."""
+    unwritten: int = 0
+
+    def problem(self, text: str, *, lasting: bool = False) -> None:
+        """Count one; keep the first thousand in words. lasting: no run will ever bring this item (too large, no item)."""
         self.problem_count += 1
+        self.unwritten += not lasting
         if len(self.problems) < 1000:
             self.problems.append(text)
 
@@ -57,6 +62,14 @@ class Ready:
     body: bytes | None
     digest: str = ""
     latest: int = 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Documents that are written together. upto: lines of the file that are converted by then (0: not a file)."""
+
+    ready: list[Ready]
+    upto: int = 0
 
 
 def ready(change: Change, keys: Keys) -> Ready:
@@ -85,25 +98,56 @@ async def bring(
 
     Within one call a key may come again only later in the iterable; its newest change wins whatever the order.
     """
-    batches = _batches(changes, keys, done)
-    lock = asyncio.Lock()
+    await send(_batches(changes, keys, done), into, done, fence=fence, on_batch=on_batch, together=together)
+
+
+async def send(
+    batches: Iterator[Batch], into: Container, done: Imported, *,
+    fence: Callable[[], None], on_batch: Callable[[], None] = lambda: None,
+    on_mark: Callable[[int], Awaitable[None]] | None = None, together: int = 8,
+) -> None:  # fmt: skip
+    """The same for documents that are converted already. on_mark: told up to which line everything is written.
+
+    Raises Stopped by the fence, DrError, and BadExportError for a line that is none.
+    """
+    taking, marking = asyncio.Lock(), asyncio.Lock()
+    numbers, finished, low = itertools.count(), dict[int, int](), 0
+
+    async def mark(number: int, upto: int) -> None:
+        nonlocal low
+        finished[number] = upto
+        async with marking:
+            said = 0
+            while low in finished:
+                said = finished.pop(low)
+                low += 1
+            if said and on_mark is not None and not done.unwritten:
+                await on_mark(said)
 
     async def worker() -> None:
         while True:
-            async with lock:
+            async with taking:
                 batch = await asyncio.to_thread(next, batches, None)
+                number = next(numbers)
             if batch is None:
                 return
             await asyncio.to_thread(fence)
-            await _batch(batch, into, done)
+            await _batch(batch.ready, into, done)
+            await mark(number, batch.upto)
             on_batch()
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(together):
-            group.create_task(worker())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(together):
+                group.create_task(worker())
+    except ExceptionGroup as several:  # the first that a person can read; the others were stopped by it
+        for one in several.exceptions:
+            if isinstance(one, (DrError, BadExportError)):
+                raise one from several
+        raise
 
 
-def _batches(changes: Iterable[Change], keys: Keys, done: Imported) -> Iterator[list[Ready]]:
+def _batches(changes: Iterable[Change], keys: Keys, done: Imported) -> Iterator[Batch]:
     for chunk in itertools.batched(changes, BATCH) if hasattr(itertools, "batched") else _chunks(changes):
         newest: dict[str, Ready] = {}
         for change in chunk:
@@ -111,11 +155,11 @@ def _batches(changes: Iterable[Change], keys: Keys, done: Imported) -> Iterator[
             try:
                 one = ready(change, keys)
             except (NotAnItem, KeyError, ValueError) as exc:
-                done.problem(str(exc)[:300])
+                done.problem(str(exc)[:300], lasting=True)
                 continue
             if one.id not in newest or newest[one.id].at <= one.at:
                 newest[one.id] = one
-        yield list(newest.values())
+        yield Batch(list(newest.values()))
 
 
 def _chunks(changes: Iterable[Change]) -> Iterator[tuple[Change, ...]]:
@@ -125,12 +169,36 @@ def _chunks(changes: Iterable[Change]) -> Iterator[tuple[Change, ...]]:
 
 
 async def _batch(batch: list[Ready], into: Container, done: Imported) -> None:
+    """Look what is there, then write; while most turn out to be new, write first and look only where something was."""
     if not batch:
         return
-    there: dict[str, Mapping[str, Any]] = {}
-    async for found in into.query(_LOOK, [{"name": "@ids", "value": [one.id for one in batch]}]):
-        there[found["id"]] = found
-    await asyncio.gather(*(_one(one, there.get(one.id), into, done) for one in batch))
+    before = done.created
+    rest = batch
+    if done.mostly_new:
+        refused = await asyncio.gather(*(_create(one, into, done) for one in batch))
+        rest = [one for one in refused if one is not None]
+    if rest:
+        there = await _look([one.id for one in rest], into)
+        await asyncio.gather(*(_one(one, there.get(one.id), into, done) for one in rest))
+    done.mostly_new = 2 * (done.created - before) >= len(batch)
+
+
+async def _create(one: Ready, into: Container, done: Imported) -> Ready | None:
+    """Create it; the change itself where that is not for it, or something stands there already."""
+    if one.body is None:
+        return one
+    try:
+        await _write(one, None, into, done)
+    except GuardError:
+        return one
+    except DrError as error:
+        done.problem(f"{one.id}: {error.summary}")
+    return None
+
+
+async def _look(ids: Sequence[str], into: Container) -> dict[str, Mapping[str, Any]]:
+    """What stands under these ids."""
+    return {found["id"]: found async for found in into.query(*among(_LOOK, ids))}
 
 
 async def _one(one: Ready, there: Mapping[str, Any] | None, into: Container, done: Imported) -> None:
@@ -139,9 +207,7 @@ async def _one(one: Ready, there: Mapping[str, Any] | None, into: Container, don
             await _write(one, there, into, done)
             return
         except GuardError:  # someone wrote it meanwhile: look at what is there now
-            there = None
-            async for found in into.query(_LOOK, [{"name": "@ids", "value": [one.id]}]):
-                there = found
+            there = (await _look([one.id], into)).get(one.id)
         except DrError as error:
             done.problem(f"{one.id}: {error.summary}")
             return

@@ -9,20 +9,24 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from clouds.objects.container import container_client
-from clouds.sync.chain import LONGEST, Chain, ChainBlob, Link, changes, state
-from clouds.sync.cosmos import AHEAD, Container
+from clouds.sync.chain import LONGEST, Chain, ChainBlob, Link, counted, damaged, state
+from clouds.sync.converting import Converter
+from clouds.sync.cosmos import AHEAD, Container, among
 from clouds.sync.exports import Exports
-from clouds.sync.importing import Imported, bring
+from clouds.sync.importing import Imported, send
 from clouds.sync.outcome import Outcome, Proof
 from clouds.sync.world import STAGING, SyncWorld
 from recovery.errors import DrError
 from recovery.sync.budget import Budget
-from recovery.sync.exported import digest
+from recovery.sync.exported import BadExportError, digest
 from recovery.sync.items import MINE, to_document
 from recovery.sync.windows import windows
 
 SHARE = 10
 """Percent of the documents whose content is read and hashed for a proof."""
+
+MARK = 2_000
+"""Lines of a file between two checkpoints within it."""
 
 Figures = Callable[[int, str], None]
 
@@ -133,21 +137,35 @@ async def _import(
     fence: Callable[[], None],
     on_change: Figures,
 ) -> tuple[Imported, Budget]:
-    done, into = Imported(), container(world)
+    done, into, converter = Imported(), container(world), Converter()
     try:
         for link in chain.open:
-            for index, file in changes(made, link, world.keys, link.files):
-                await bring(
-                    file, into, world.keys, done, fence=fence,
-                    on_batch=lambda: on_change(done.read, f"{into.budget.spent:,.0f} RU, {into.budget.throttled} throttled"),
-                )  # fmt: skip
-                link.files = index + 1
+            of = await asyncio.to_thread(made.staged, link.export)
+            for index, file in enumerate(of.files[link.files :], start=link.files):
+
+                async def mark(upto: int, link: Link = link) -> None:
+                    if upto - link.lines >= MARK:
+                        link.lines = upto
+                        await asyncio.to_thread(blob.store, chain)
+
+                batches = converter.batches(
+                    counted(made, of, file), of, world.keys, file.items, done, skip=link.lines
+                )
+                try:
+                    await send(
+                        batches, into, done, fence=fence, on_mark=mark,
+                        on_batch=lambda: on_change(done.read, f"{into.budget.spent:,.0f} RU, {into.budget.throttled} throttled"),
+                    )  # fmt: skip
+                except BadExportError as exc:
+                    raise damaged(exc) from exc
+                if done.unwritten:
+                    return done, into.budget  # the next run brings it, from the same place of the same export
+                link.files, link.lines = index + 1, 0
                 await asyncio.to_thread(blob.store, chain)
-            if done.problem_count:
-                break  # what could not be brought is brought by the next run, from the same export
             link.done = True
             await asyncio.to_thread(blob.store, chain)
     finally:
+        await asyncio.to_thread(converter.close)
         await into.close()
     return done, into.budget
 
@@ -162,8 +180,9 @@ async def prove(world: SyncWorld, chain: Chain, made: Exports, share: int = SHAR
     if chain.cut is None:
         proof.notes["unobserved"] = "no export has been imported yet"
         return proof
-    wanted = await asyncio.to_thread(state, made, chain, world.keys)
-    expected = {id: digest(to_document(held.item or {}, world.keys)) for id, (_, held) in wanted.items()}
+    expected = await asyncio.to_thread(
+        state, made, chain, world.keys, lambda one: digest(to_document(one.item or {}, world.keys))
+    )
     into = container(world)
     try:
         await compare(into, expected, proof, cut, share)
@@ -209,10 +228,8 @@ async def compare(
     drawn = sorted(id for id in expected if _drawn(id, share)) or sorted(expected)[:1]
     proof.compared = len(drawn)
     for start in range(0, len(drawn), 100):
-        ids = drawn[start : start + 100]
-        async for document in into.query(
-            "SELECT * FROM c WHERE ARRAY_CONTAINS(@ids, c.id)", [{"name": "@ids", "value": ids}]
-        ):
+        asked = among("SELECT * FROM c WHERE c.id IN", drawn[start : start + 100])
+        async for document in into.query(*asked):
             later = document.get(MINE, {}).get("at", 0) > cut * 1e6 + 1e6
             if later or digest(document) == expected[document["id"]]:
                 proof.equal += 1

@@ -77,10 +77,7 @@ def run(
             "dr sync direction",
         )
     chain, made = ChainBlob(world.journal).load(), metadata.exports(world)
-    common = {
-        id: digest(to_document(held.item or {}, world.keys))
-        for id, (_, held) in state(made, chain, world.keys).items()
-    }
+    common = state(made, chain, world.keys, lambda one: digest(to_document(one.item or {}, world.keys)))
     table = Table(world.aws("dynamodb"), world.source.table, world.keys)
     back = _Back(world, table, common, fence, dry_run, outcome, f"{began:%Y%m%dT%H%M%SZ}")
     present = asyncio.run(_changed(back, cutover, on_change))
@@ -164,11 +161,7 @@ def _deleted(back: _Back, chain: Chain, present: Mapping[str, str]) -> None:
             f"not deleting {len(gone)} of {len(back.common)} items in AWS: more than {MAX_DELETE_PERCENT} %"
         )
         return
-    held = {
-        id: one.item or {}
-        for id, (_, one) in state(metadata.exports(back.world), chain, back.keys).items()
-        if id in set(gone)
-    }
+    held = state(metadata.exports(back.world), chain, back.keys, lambda one: one.keys)
     for start in range(0, len(gone), PAGE):
         if not back.dry_run:
             back.fence()

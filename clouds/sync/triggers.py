@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from clouds.azure.data_plane import reading, writing
-from recovery.errors import Failed
+from recovery.errors import Failed, Stopped
 from recovery.model import Json
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class Triggers:
         return found
 
     def mute(self) -> list[str]:
-        """Write down what stands, then take it away; returns its names. Again is harmless. Raises Failed."""
+        """Write down what stands, then take it away; returns its names. Again is harmless. Raises Stopped where this
+        identity may not, Failed."""
         now = self.standing()
         for name, held in now.items():
             self._keep(name, held)
@@ -146,6 +147,13 @@ def _asked(what: str) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as exc:
+        code = exc.response.get("Error", {}).get("Code", "") if isinstance(exc, ClientError) else ""
+        if code in ("AccessDenied", "AccessDeniedException", "403"):
+            raise Stopped(
+                f"{what}: this identity may not ({code})",
+                "whether AWS would take what the reverse sync brings for users' writes is not known here",
+                "dr rollback    (mutes them in its step mute-triggers), or dr sync all --reverse as an operator",
+            ) from exc
         raise Failed(
             f"{what}: {exc}",
             "AWS would take what the reverse sync brings for users' writes and convert it anew",

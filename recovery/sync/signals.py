@@ -25,7 +25,7 @@ def metrics(record: Mapping[str, Json]) -> list[tuple[str, float, str]]:
     """(name, value, unit) of a run record (`Outcome.to_json`)."""
     errors = max(len(record["errors"]), int((record["counts"] or {}).get("errors") or 0))
     found = [(SUCCEEDED, float(record["exitCode"] == 0), "Count"), (ERRORS, float(errors), "Count")]
-    age = record.get("data_age_seconds")
+    age = record.get("data_age_seconds") if record["exitCode"] == 0 else None  # unproven data has no age
     return found if age is None else [*found, (DATA_AGE, float(age), "Seconds")]
 
 
@@ -37,5 +37,5 @@ def log_line(record: Mapping[str, Json]) -> dict[str, Json]:
         "exitCode": record["exitCode"], "succeeded": record["exitCode"] == 0, "started": record["started"],
         "seconds": record["seconds"], "errors": len(record["errors"]), "firstError": (record["errors"] or [""])[0][:300],
         "proven": bool(proofs) and all(one["holds"] for one in proofs),
-        "dataAgeSeconds": record.get("data_age_seconds"), "counts": record["counts"],
+        "dataAgeSeconds": record.get("data_age_seconds") if record["exitCode"] == 0 else None, "counts": record["counts"],
     }  # fmt: skip
