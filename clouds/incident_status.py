@@ -19,7 +19,7 @@ from recovery.journal.chain import Kind, Record
 from recovery.messages.texts import Message
 from recovery.model import Json
 from recovery.runbook.state import Mode, State
-from recovery.trustlayer.status import document, next_update, of_run, owed
+from recovery.trustlayer.status import document, in_plain_words, next_update, of_run, owed
 
 MEANT, TOLD = "status-meant", "status-told"
 
@@ -70,13 +70,14 @@ class Teller:
             self._seen, self._changed = said, now
         for channel in owed(self.told, now, self._changed, ended):
             told_now = {**self.told, channel.audience: now}
-            text = document(incident, next_update(told_now, now) / 60)
+            shown = in_plain_words(incident) if channel.audience == "users" else incident
+            text = document(shown, next_update(told_now, now) / 60)
             again = (
                 "(possibly a repeat: the run was interrupted while this was sent)\n\n"
                 if channel.audience in self.unsure
                 else ""
             )
-            subject = f"[{incident.standing}] {incident.title}"
+            subject = f"[{shown.standing}] {shown.title}"
             self.told[channel.audience] = now
             self.unsure.discard(channel.audience)
             self._start().put(

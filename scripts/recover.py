@@ -137,7 +137,7 @@ class Recovery:
     say: Callable[[str], None] = print
     shown: set[tuple[str, Phase]] = field(default_factory=set)
     tells: Callable[[str, int], Teller] | None = None
-    """(run, level) -> who tells the audiences of it (TL-7); None: nobody is told."""
+    """(run, level; negative: the way back) -> who tells the audiences of it (TL-7); None: nobody is told."""
     teller: Teller | None = None
 
     def go(self, level: int, given: Mapping[str, Json], back: bool = False, abandon: str = "") -> State:
@@ -164,7 +164,7 @@ class Recovery:
             run_id, given = found
             self.say(f"taking up {run_id}")
         runbook = runbook_of(level, back, given)
-        self.teller = self.tells(run_id, level) if self.tells else None
+        self.teller = self.tells(run_id, -level if back else level) if self.tells else None
         executor = Executor(
             runbook, run_id, self.people, self.journal, effects(self.site), Threads(), time.time, words=self._words, watcher=self,
             patience=0.0, scale=float(self.site.body.get("scale", 1.0)), idle=0.05, tick=1.0,

@@ -103,6 +103,30 @@ def _utc(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
 
+PLAIN: Mapping[Standing, str] = {
+    Standing.INVESTIGATING: "We are investigating.",
+    Standing.IDENTIFIED: "The cause is known, and we are working on it.",
+    Standing.MONITORING: "A fix is in place, and we are watching it.",
+    Standing.RESOLVED: "Service is restored.",
+}
+
+
+def in_plain_words(incident: Incident) -> Incident:
+    """The same for users: what stands, and when it began and ended; no step, no server, no decision of ours."""
+    first, *rest = sorted(incident.timeline, key=lambda m: m.at) or [Moment(incident.start, "")]
+    moments = [Moment(first.at, "We noticed a problem")]
+    if incident.standing is Standing.RESOLVED and rest:
+        moments.append(Moment(rest[-1].at, PLAIN[Standing.RESOLVED]))
+    return Incident(
+        "service disruption",
+        incident.standing,
+        incident.impact,
+        incident.start,
+        moments,
+        PLAIN[incident.standing],
+    )
+
+
 _RECOVERING = ("recover", "restore", "switch", "traffic")
 """Parts of the runbooks in which something is done about it."""
 
@@ -143,5 +167,8 @@ IMPACT: Mapping[int, str] = {
     3: "A third of the capacity is gone; writes fail until a replica has taken over.",
     4: "The site is unavailable until us-west-2 serves; the newest writes of us-east-1 may be lost.",
     5: "The data is being restored from a backup; what was written after it is lost.",
+    -2: "Planned: writes are refused for some seconds while the database returns to its home server.",
+    -3: "Planned: writes are refused for some seconds while the database returns to its home zone.",
+    -4: "Planned: writes are refused for some seconds while service returns to us-east-1.",
 }
-"""Of each level, in plain words (TL-7)."""
+"""Of each level, in plain words (TL-7); negative: of the way back from it."""

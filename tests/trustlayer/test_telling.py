@@ -130,3 +130,15 @@ def test_an_unfinished_run_stops_another_one_unless_it_is_given_up_for_a_reason(
     assert recovery._unfinished("trustlayer-4", "us-east-1 is gone") is None
     assert recovery._unfinished("trustlayer-4", "") is None
     assert journal.records[-1].body == {"ended": "abandoned", "reason": "us-east-1 is gone"}
+
+
+def test_users_are_told_in_plain_words() -> None:
+    """COMM-2's rule holds here too: no step, no server, no runbook reaches the status page."""
+    outside = Outside()
+    teller = outside.teller(MemoryJournal())
+    teller.look(_running())
+    teller.close()
+    bodies = {name: message.body for name, _, message in outside.sent}
+    assert "We are investigating." in bodies["users"]
+    assert "runbook" not in bodies["users"]
+    assert "Describe the pods" in bodies["engineers"]
