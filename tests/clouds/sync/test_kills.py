@@ -62,7 +62,7 @@ def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one(site: Site) -
                 running.kill()
             killed += 1
     with child(site) as last:
-        said, _ = last.communicate(timeout=280)
+        said, _ = last.communicate(timeout=280 + ITEMS / 10)
     assert last.returncode == 0, said
     assert site.blob_contents("uploads") == {f"u/{n:05}.jpg": b"%d" % n * 50 for n in range(OBJECTS)}
     assert set(site.all_documents()) == {chunk_id(f"{n // 3}.jpg", n % 3) for n in range(ITEMS)}
