@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import io
 import json
 import os
@@ -16,7 +18,8 @@ from azure.storage.blob import BlobServiceClient, ContainerClient
 from clouds.azure.blobs import Blobs
 from clouds.azure.documents import Documents
 from clouds.endpoints import Endpoints
-from recovery.chunks import assemble
+from clouds.sync import reconcile
+from recovery.chunks import assemble, chunk_id
 
 from .conftest import COSMOS_KEY, STORAGE_KEY, World, converter_zip, eventually
 
@@ -194,6 +197,72 @@ def test_a_blob_written_in_blocks_and_a_copied_blob_are_announced_once(pipeline:
         events = [d for d in pipeline.world.plane.events.deliveries if d.subject.endswith(f"/{name}")]
         assert len(events) == 1
         assert assemble(pipeline.documents.partition(name)) == data
+
+
+@dataclass
+class Place:
+    """What `clouds.sync.reconcile` opens of a site, here the pipeline's."""
+
+    pipeline: Pipeline
+    endpoints: Endpoints
+
+    def body(self, name: str) -> dict[str, object]:
+        blob = self.pipeline.world.plane.blob_endpoint("stuploads")
+        return {"name": "stuploads", "properties": {"primaryEndpoints": {"blob": blob}}}
+
+    @property
+    def cosmos(self) -> tuple[str, str, str]:
+        plane = self.pipeline.world.plane
+        return self.pipeline.world.call(plane.cosmos_endpoint, "cosmos-run"), "db", "images"
+
+    def throughput(self) -> int:
+        return 100_000
+
+
+def test_an_upload_at_every_stage_at_the_moment_of_the_outage_has_its_documents_once_after_activation(
+    pipeline: Pipeline,
+) -> None:
+    """Must show (ACT-3): received, copied, half converted, converted: complete after activation, none twice."""
+    images = {
+        f"stage/{name}.jpg": JPEG + os.urandom(2_300_000)
+        for name in ("received", "copied", "half", "converted")
+    }
+    received, copied, half, converted = images
+    pipeline.blobs.put("uploads", converted, images[converted], content_type="image/jpeg")
+    assert eventually(lambda: pipeline.outcome(converted)) == "delivered"
+    pipeline.subscribe(NOTHING)  # the standby's mute
+    for name in (copied, half):
+        pipeline.blobs.put("uploads", name, images[name], content_type="image/jpeg")
+        assert eventually(lambda name=name: pipeline.outcome(name)) == "filtered"  # type: ignore[misc]
+    pipeline.documents.upsert(documents_of(half, images[half])[0])
+    pipeline.subscribe(UPLOADS)  # the activation
+    pipeline.blobs.put("uploads", received, images[received], content_type="image/jpeg")  # the final sync
+    assert eventually(lambda: pipeline.outcome(received)) == "delivered"
+    place = Place(pipeline, Endpoints(storage_key=STORAGE_KEY, cosmos_key=COSMOS_KEY))
+    done = asyncio.run(reconcile.run(place, dry_run=False, fence=lambda: None))  # type: ignore[arg-type]  # what it opens
+    sent = sorted(one.partition(":")[0] for one in done.missing if one.startswith("stage/"))
+    assert sent == [copied, half], "only those that need it"
+    for name, data in images.items():
+        assert eventually(lambda name=name: whole(pipeline, name))  # type: ignore[misc]
+        found = pipeline.documents.partition(name)
+        assert assemble(found) == data
+        assert sorted(d["chunkIndex"] for d in found) == [0, 1, 2], "none twice"
+        assert len({d["id"] for d in found}) == 3
+    again = asyncio.run(reconcile.run(place, dry_run=True, fence=lambda: None))  # type: ignore[arg-type]
+    assert not [one for one in again.missing if one.startswith("stage/")]
+
+
+def whole(pipeline: Pipeline, name: str) -> bool:
+    return len(pipeline.documents.partition(name)) == 3
+
+
+def documents_of(name: str, data: bytes) -> list[dict[str, object]]:
+    """The chunks that the converter makes of an image."""
+    size = 1024 * 1024
+    return [
+        {"id": chunk_id(name, n), "imageId": name, "chunkIndex": n, "content": base64.b64encode(data[n * size : (n + 1) * size]).decode()}
+        for n in range(-(-len(data) // size))
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
