@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from clouds import baselines
@@ -154,7 +155,8 @@ class DirectEngine:
         check(plan, allow - {Action.REPLACE})
         shown = self._shown.pop((stack, tuple(exclude)), None)
         if shown is not None:
-            refuse_more(shown, plan)
+            # What is declared nowhere stands in no preview; who allowed deletes has named them all.
+            refuse_more(shown, replace(plan, steps=tuple(s for s in steps if s.action is not Action.DELETE)))
         Run(picture, steps, LiveCloud(self.arm), on_event, self.before_change, exclude).go()
         if plan.changes and not exclude:
             record_noise(self.root, stack, picture.wanted, self.arm, self.environ)

@@ -11,7 +11,7 @@ from clouds.pulumi_cli import PulumiCli, failure, json_lines
 from recovery.engine import DIALS_ONLY, Event, EventKind
 from recovery.model import Action, Plan, Step
 from recovery.pulumi_events import parse_change, parse_event, parse_preview
-from recovery.safety import check
+from recovery.safety import check, refuse_more
 
 _PREVIEW = ("preview", "--json", "--show-sames", "--show-reads")
 _UP = ("up", "--json", "--yes", "--skip-preview", "--show-sames")
@@ -24,8 +24,8 @@ class PulumiEngine:
     (`Lease.check`); the engine is then interrupted, and gives its own lock back. after_up is called with the stack
     after a whole one that changed something.
 
-    What `preview` has planned, the next `apply` of the same stack and exceptions is held to, by Pulumi's own saved
-    plan (docs/adr, the plan that was shown). Its secrets are encrypted as those of the checkpoint are; it lies in a
+    What `preview` has planned, the next `apply` of the same stack and exceptions is held to (docs/adr, the plan that was
+    shown): by Pulumi's own saved plan, or, where the plan creates something, operation by operation. Its secrets are encrypted as those of the checkpoint are; it lies in a
     folder of this process alone and is used once.
     """
 
@@ -45,6 +45,7 @@ class PulumiEngine:
         self._before_change = before_change
         self._after_up = after_up
         self._saved: dict[tuple[str, tuple[str, ...]], Path] = {}
+        self._shown: dict[tuple[str, tuple[str, ...]], Plan] = {}
         self._folder: TemporaryDirectory[str] | None = None
 
     def preview(self, stack: str, exclude: Sequence[str] = ()) -> Plan:
@@ -62,11 +63,17 @@ class PulumiEngine:
         if done.code != 0:
             said = [str(d.get("message", "")) for d in digest.get("diagnostics") or []]
             raise failure(args, "\n".join([*said, done.err or done.out if not said else done.err]))
-        self._saved[stack, tuple(exclude)] = saved
-        return parse_preview(stack, digest)
+        plan = parse_preview(stack, digest)
+        self._shown[stack, tuple(exclude)] = plan
+        if not {step.action for step in plan.changes} - {Action.UPDATE}:
+            self._saved[stack, tuple(exclude)] = (
+                saved  # a saved plan does not survive what only a create makes known
+            )
+        return plan
 
     def _plan_file(self, stack: str, exclude: Sequence[str]) -> Path:
         self._saved.pop((stack, tuple(exclude)), None)
+        self._shown.pop((stack, tuple(exclude)), None)
         if self._folder is None:
             self._folder = TemporaryDirectory(prefix="dr-plan-")  # mode 0700, gone with this object
         return Path(self._folder.name) / f"{stack}-{len(list(Path(self._folder.name).iterdir()))}.json"
@@ -102,6 +109,7 @@ class PulumiEngine:
         """
         done: dict[str, Step] = {}
         said: list[str] = []
+        shown = self._shown.pop((stack, tuple(exclude)), None)
 
         def line_came(line: str) -> None:
             for raw in json_lines([line]):
@@ -113,7 +121,10 @@ class PulumiEngine:
                     if event.kind is EventKind.STARTED:
                         self._before_change()
                     if event.kind is EventKind.STARTED and event.action is not None:
-                        check(Plan(stack, self.name, (_step(event, event.action),)), allow)
+                        begun = Plan(stack, self.name, (_step(event, event.action),))
+                        check(begun, allow)
+                        if shown is not None:
+                            refuse_more(shown, begun)
                 change = parse_change(raw)
                 if change is not None:
                     done[change[0]] = change[1]

@@ -44,8 +44,8 @@ def check(plan: Plan, allow: frozenset[Action] = DIALS_ONLY) -> None:
 
 def refuse_more(shown: Plan, now: Plan) -> None:
     """Raise Stopped when `now` changes something that `shown` did not: reality has moved since a person said yes."""
-    known = {(step.id.lower(), step.action) for step in shown.changes}
-    more = [step for step in now.changes if (step.id.lower(), step.action) not in known]
+    known = {(step.type, step.name, step.action) for step in shown.changes}
+    more = [step for step in now.changes if (step.type, step.name, step.action) not in known]
     if not more:
         return
     lines = "; ".join(f"{step.action} {step.type.rpartition(':')[2]} {step.name}" for step in more[:_SHOWN])
