@@ -30,9 +30,13 @@ class Difference:
         return self.path.split(".", 1)[0].split("[", 1)[0]
 
 
-_USER_MAPS = frozenset({"tags", "properties"})
-"""Maps whose keys are the user's own: a key that appears in them behind our back is a change. Elsewhere a key
-that nobody asked for is what the service fills in."""
+def _user_map(key: str, now: Mapping[str, Json]) -> bool:
+    """A map whose keys are the user's own (tags, app settings): a key that appears in it behind our back is a change.
+
+    Elsewhere a key that nobody asked for is what the service fills in: a vault's ``properties`` gain
+    ``privateEndpointConnections``, which azure-native knows to be read-only.
+    """
+    return key == "tags" or (key == "properties" and all(isinstance(v, str) for v in now.values()))
 
 
 def same(one: Json, other: Json, key: str = "") -> bool:
@@ -129,7 +133,7 @@ def _refreshed_map(
             out[name] = refreshed(value, before.get(name), now[name], name)
         elif before.get(name) is None:
             out[name] = value  # never returned by the service: the old value stays
-    if key in _USER_MAPS:
+    if _user_map(key, now):
         out.update({k: v for k, v in now.items() if k not in inputs and k not in before})
     return out
 

@@ -87,6 +87,7 @@ _COMPONENT_NAMES = {
     "hockeyAppId": "HockeyAppId", "samplingPercentage": "SamplingPercentage", "retentionInDays": "RetentionInDays",
     "disableIpMasking": "DisableIpMasking", "immediatePurgeDataOn30Days": "ImmediatePurgeDataOn30Days",
     "workspaceResourceId": "WorkspaceResourceId", "ingestionMode": "IngestionMode",
+    "connectionString": "ConnectionString", "instrumentationKey": "InstrumentationKey", "appId": "AppId",
     "disableLocalAuth": "DisableLocalAuth", "forceCustomerStorageForProfiler": "ForceCustomerStorageForProfiler",
 }  # fmt: skip
 _SKU_INSIDE = _Shape(inside=frozenset({"sku"}))
