@@ -84,6 +84,18 @@ class VaultCertificateProvider(_Provider):
     kind = "VaultCertificate"
 
 
+class TableStreamProvider(_Provider):
+    """The primary's table: stream and recovery on, what it has already untouched."""
+
+    kind = "TableStream"
+
+
+class BucketEventsProvider(_Provider):
+    """The primary's bucket: our queue among whatever it tells already."""
+
+    kind = "BucketEvents"
+
+
 class SiteGateProvider(_Provider):
     """Site trustlayer: holds the traffic flag until us-west-2's api pods are Ready and its database takes a write (TL-4)."""
 
@@ -154,3 +166,17 @@ class TrafficFlag(Resource, module="gates", name="TrafficFlag"):
 
     def __init__(self, name: str, props: Props, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TrafficFlagProvider(), name, dict(props), opts)
+
+
+class TableStream(Resource, module="gates", name="TableStream"):
+    """Stack source. props: table, region."""
+
+    def __init__(self, name: str, props: Props, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(TableStreamProvider(), name, dict(props), opts)
+
+
+class BucketEvents(Resource, module="gates", name="BucketEvents"):
+    """Stack source. props: bucket, queueArn, region."""
+
+    def __init__(self, name: str, props: Props, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(BucketEventsProvider(), name, dict(props), opts)

@@ -270,8 +270,12 @@ FIELDS: dict[str, Field] = {
 _WORDS = {int: "a whole number", str: "text", list: "a list", dict: "a mapping"}
 
 
-def checked(raw: Mapping[str, Any], file: str, problems: Sequence[str] = ()) -> dict[str, Any]:
-    """Flat, valid values for every field. raw: keys without namespace, objects nested. Raises SettingsError."""
+def checked(
+    raw: Mapping[str, Any], file: str, problems: Sequence[str] = (), fields: Mapping[str, Field] = FIELDS
+) -> dict[str, Any]:
+    """Flat, valid values for every field. raw: keys without namespace, objects nested. Raises SettingsError.
+
+    fields: those that this stack takes; the others are not asked for."""
     found, broken = _flatten(raw)
     wrong = [
         *problems,
@@ -279,7 +283,7 @@ def checked(raw: Mapping[str, Any], file: str, problems: Sequence[str] = ()) -> 
     ]
     wrong += [f"{file}: {PROJECT}:{k} is not a setting{meant(k)}" for k in found if k not in FIELDS]
     values: dict[str, Any] = {}
-    for key, field in FIELDS.items():
+    for key, field in fields.items():
         value = found.get(key, field.default)
         where = f"{file}: {PROJECT}:{key}"
         if key.partition(".")[0] in broken:

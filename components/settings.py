@@ -15,10 +15,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.naming import Names
 from components.schema import PROJECT, SettingsError, checked, meant
+
+if TYPE_CHECKING:
+    from components.image_app.source.settings import SourceSide
 
 CONVERTER = Path(__file__).parent / "image_app" / "converter_app"
 
@@ -251,6 +254,21 @@ def from_pulumi() -> Settings:
     config = {k: _parsed(v) for k, v in CONFIG.get().items()}
     try:
         return _from_config(config, f"Pulumi.{pulumi.get_stack()}.yaml")
+    except SettingsError as wrong:
+        raise RefusedSettingsError(wrong.problems) from None
+
+
+def source_side() -> SourceSide:
+    """The settings of stack `source`, as Pulumi runs it. Raises SettingsError with every problem."""
+    import pulumi
+    from pulumi.runtime.config import CONFIG
+
+    from components.image_app.source.settings import build as side
+    from components.refused import RefusedSettingsError
+
+    raw = {k.partition(":")[2]: _parsed(v) for k, v in CONFIG.get().items() if k.startswith(f"{PROJECT}:")}
+    try:
+        return side(raw, os.environ, f"Pulumi.{pulumi.get_stack()}.yaml")
     except SettingsError as wrong:
         raise RefusedSettingsError(wrong.problems) from None
 

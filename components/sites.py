@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+SOURCE = "source"
+"""Stack of site image-app's AWS side."""
+
 
 class Footprint(Protocol):
     """What the program exports."""
@@ -21,6 +24,10 @@ def declare() -> Footprint:
 
     from components import settings
 
+    if pulumi.Config("standby").get("site") != "trustlayer" and pulumi.get_stack() == SOURCE:
+        from components.image_app.source.footprint import SourceFootprint
+
+        return SourceFootprint(settings.source_side())
     if pulumi.Config("standby").get("site") != "trustlayer":
         from components.image_app.footprint import Footprint as ImageApp
 

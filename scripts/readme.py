@@ -1,7 +1,8 @@
-"""`make readme`: write the README's tables and docs/permissions.md anew from the code."""
+"""`make readme`: write the README's tables, docs/permissions.md and docs/footprint.md anew from the code."""
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from recovery.exit_codes import MEANING
 from scripts.cli import VERBS
 
+FOOTPRINT = Path(__file__).resolve().parent.parent / "docs" / "footprint.md"
 README = Path(__file__).resolve().parent.parent / "README.md"
 
 
@@ -33,11 +35,32 @@ def rewritten(text: str) -> str:
     return text
 
 
+def footprint() -> str:
+    """docs/footprint.md as the program makes it now. The subscription is a local cloud's: no id stands on the page."""
+    from clouds.endpoints import LOCAL_SUBSCRIPTION
+    from clouds.program import desired
+    from recovery.footprint.page import page
+
+    environ = {
+        **{
+            k: v
+            for k, v in os.environ.items()
+            if k not in ("DR_ENDPOINTS", "AWS_ACCOUNT_ID", "DR_FEDERATION_AUDIENCE")
+        },
+        "ARM_SUBSCRIPTION_ID": LOCAL_SUBSCRIPTION,
+    }
+    return page(*(desired(README.parent, stack, environ) for stack in ("standby", "active")))
+
+
 def main() -> int:
     """Write the files when they differ."""
     from recovery.permissions import page
 
     page.main()
+    text = footprint()
+    if not FOOTPRINT.is_file() or FOOTPRINT.read_text(encoding="utf-8") != text:
+        FOOTPRINT.write_text(text, encoding="utf-8")
+        print("docs/footprint.md: written anew")
     before = README.read_text(encoding="utf-8")
     after = rewritten(before)
     if after != before:

@@ -43,6 +43,8 @@ KINDS: dict[str, str] = {
     "ConverterPackage": "clouds.gates.package",
     "SiteGate": "clouds.gates.site",
     "VaultCertificate": "clouds.gates.certificate",
+    "TableStream": "clouds.gates.table",
+    "BucketEvents": "clouds.gates.bucket_events",
     "TrafficFlag": "clouds.gates.flag",
 }
 

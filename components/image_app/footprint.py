@@ -165,7 +165,7 @@ class Footprint(pulumi.ComponentResource):
             "footprint": self._ledger.stamp(), "mode": str(self._site.mode), "resourceGroup": self._group.id,
             "gatewayId": self._gateway_id, "scaleSetId": self._scale_set_id, "zoneId": self._parts.zone.zone.id,
             "cosmosAccountId": self._parts.database.account.id, "journal": self._parts.storage.journal_container.id,
-            "publicNames": self._public_names,
+            "publicNames": self._public_names, "syncPrincipal": self._parts.sync_principal,
         }  # fmt: skip
 
 

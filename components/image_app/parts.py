@@ -15,13 +15,9 @@ from components.image_app.links import Links, LinksArgs, Target
 from components.image_app.monitoring import Metric, Monitoring, MonitoringArgs
 from components.image_app.network import Network, NetworkArgs
 from components.image_app.storage import Storage, StorageArgs
-from components.image_app.sync_job import Sync, SyncArgs
+from components.image_app.sync_job import BLOB_DELEGATOR, Sync, SyncArgs
 from components.image_app.vault import Vault, VaultArgs
 from components.settings import Settings
-
-BLOB_DELEGATOR = "db58b8e5-c6ad-4a2a-8342-4190687cbf4a"
-"""Storage Blob Delegator: signs URLs for uploads by its identity, with no account key
-(learn.microsoft.com/azure/role-based-access-control/built-in-roles/storage)."""
 
 METRICS = frozenset({"gateway", "cosmos", "topic", "converter", "public-ip", "vault"})
 """Whose metrics are kept beside their logs."""
@@ -52,6 +48,11 @@ class Parts:
         self.zone = Zone("dns", records, child)
         self._watch()
         self._alert()
+
+    @property
+    def sync_principal(self) -> pulumi.Output[str]:
+        """Object id of the sync's identity: whom AWS's role trusts (stack source)."""
+        return self._sync_identity.principal_id
 
     def _identity(self, what: str) -> managedidentity.UserAssignedIdentity:
         return managedidentity.UserAssignedIdentity(
@@ -122,6 +123,11 @@ class Parts:
             subnet_id=self.network.subnet("sync"),
             registry_id=subscription.apply(lambda s: f"/subscriptions/{s}/resourceGroups/{site.names.registry}"),
             places={"site": self.storage.site.id, **{n: held[n].id for n in ("uploads", "staging", "journal")}},
+            found={
+                **{p: a.id for p, a in (("site", self.storage.site), ("uploads", self.storage.uploads), ("journal", self.storage.journal))},
+                "cosmos": self.database.account.id,
+            },
+            signed={"site": self.storage.site.id, "uploads": self.storage.uploads.id},
             environment=environment,
         )  # fmt: skip
 

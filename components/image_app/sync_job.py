@@ -19,6 +19,10 @@ BLOB_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 """AcrPull (learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers)."""
 
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+BLOB_DELEGATOR = "db58b8e5-c6ad-4a2a-8342-4190687cbf4a"
+"""Reader (of single resources) and Storage Blob Delegator: URLs signed by identity, with no account key."""
+
 WORDS: Mapping[Direction, tuple[str, ...]] = {Direction.FORWARD: (), Direction.REVERSE: ("--reverse",)}
 """What the direction adds to the daily command: the journal decides whether it runs (`dr sync direction`)."""
 
@@ -30,8 +34,8 @@ WATCHES: Mapping[Direction, int] = {Direction.FORWARD: 1, Direction.REVERSE: 0}
 class SyncArgs:
     """identity: who both are, in Azure and, by its token, in AWS. places: label -> id of what it may write blobs in.
 
-    registry_id: where its image lies. readable: label -> id of what it must find by Resource Manager. environment:
-    name -> value, no secrets. subnet_id: of the environment.
+    registry_id: where its image lies. found: label -> id of what it must find by Resource Manager. signed: label -> id
+    of the accounts whose blobs it signs URLs for. environment: name -> value, no secrets. subnet_id: of the environment.
     """
 
     place: Place
@@ -41,6 +45,8 @@ class SyncArgs:
     subnet_id: pulumi.Input[str]
     registry_id: pulumi.Input[str]
     places: Mapping[str, pulumi.Input[str]]
+    found: Mapping[str, pulumi.Input[str]]
+    signed: Mapping[str, pulumi.Input[str]]
     environment: Mapping[str, pulumi.Input[str]]
 
 
@@ -62,6 +68,8 @@ class Sync(pulumi.ComponentResource):
         )  # fmt: skip
         wanted = {"pulls-image": (args.registry_id, ACR_PULL)}
         wanted |= {f"writes-{label}": (scope, BLOB_CONTRIBUTOR) for label, scope in args.places.items()}
+        wanted |= {f"finds-{label}": (scope, READER) for label, scope in args.found.items()}
+        wanted |= {f"signs-{label}": (scope, BLOB_DELEGATOR) for label, scope in args.signed.items()}
         self.roles = [self._role(label, scope, role) for label, (scope, role) in wanted.items()]
         self.register_outputs({"environmentId": self.environment.id})
 

@@ -110,6 +110,8 @@ def sync(site: Settings, mode: Mode) -> Recording:
             "subnet-1",
             "/registry",
             {"uploads": "/container-1"},
+            {"cosmos": "/cosmos"},
+            {"uploads": "/account"},
             {"A": "b"},
         )
         Sync("sync", args).workloads(site.in_mode(mode).dials.direction, [])
@@ -140,7 +142,10 @@ def test_the_sync_runs_daily_by_azures_clock_from_an_image_by_digest(site: Setti
     assert job["template"]["containers"][0]["args"] == ["sync", "all", *(["--reverse"] if reverse else [])]
     assert watch["template"]["scale"] == {"minReplicas": 0 if reverse else 1, "maxReplicas": 1}
     scopes = {n: d.inputs["scope"] for n, d in found.of("azure-native:authorization:RoleAssignment").items()}
-    assert scopes == {"sync-pulls-image": "/registry", "sync-writes-uploads": "/container-1"}
+    assert scopes == {
+        "sync-pulls-image": "/registry", "sync-writes-uploads": "/container-1", "sync-finds-cosmos": "/cosmos",
+        "sync-signs-uploads": "/account",
+    }  # fmt: skip
 
 
 def test_monitoring_tells_people_of_what_would_spoil_a_failover(site: Settings) -> None:

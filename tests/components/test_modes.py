@@ -168,7 +168,7 @@ def test_the_exports_are_what_the_scripts_need_and_no_secret(standby: Recording,
     """docs/architecture.md "The program"."""
     wanted = {
         "footprint", "mode", "resourceGroup", "gatewayId", "scaleSetId", "zoneId", "cosmosAccountId", "journal",
-        "publicNames",
+        "publicNames", "syncPrincipal",
     }  # fmt: skip
     assert set(standby.exports) == set(active.exports) == wanted
     assert {**standby.exports, "mode": ""} == {**active.exports, "mode": ""}

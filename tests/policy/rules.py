@@ -317,8 +317,63 @@ def no_statement_takes_everything(stack: Stack) -> Iterator[str]:
             wild = [a for a in actions if a == "*" or a.endswith(":*")]
             if wild:
                 yield f"{name(one)}: {statement.get('Sid')} allows {', '.join(wild)}"
-            if statement["Resource"] in ("*", ["*"]) and set(actions) != {"sts:GetCallerIdentity"}:
+            free = {"sts:GetCallerIdentity"} | (
+                {"cloudwatch:PutMetricData"} if statement.get("Condition") else set()
+            )
+            if statement["Resource"] in ("*", ["*"]) and not set(actions) <= free:
                 yield f"{name(one)}: {statement.get('Sid')} reaches every resource"
+
+
+BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+
+
+def buckets_are_private(stack: Stack) -> Iterator[str]:
+    shut = {d.inputs["bucket"] for d in stack.of("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock")
+            if all(d.inputs.get(k) is True for k in BLOCKS)}  # fmt: skip
+    encrypted = {d.inputs["bucket"] for d in stack.resources if "ServerSideEncryption" in d.type}
+    versioned = {d.inputs["bucket"] for d in stack.resources if "BucketVersioning" in d.type}
+    safe = {
+        d.inputs["bucket"]
+        for d in stack.of("aws:s3/bucketPolicy:BucketPolicy")
+        if "aws:SecureTransport" in d.inputs["policy"]
+    }
+    for one in stack.of("aws:s3/bucket:Bucket"):
+        for words, found in (
+            ("public", shut),
+            ("unencrypted", encrypted),
+            ("without versions", versioned),
+            ("open to plain HTTP", safe),
+        ):
+            if one.inputs["bucket"] not in found:
+                yield f"{name(one)}: it may be {words}"
+
+
+def trust_is_narrow(stack: Stack) -> Iterator[str]:
+    for one in stack.of("aws:iam/role:Role"):
+        for statement in json.loads(one.inputs["assumeRolePolicy"])["Statement"]:
+            tests = (statement.get("Condition") or {}).get("StringEquals") or {}
+            if not (any(k.endswith(":aud") for k in tests) and any(k.endswith(":sub") for k in tests)):
+                yield f"{name(one)}: whoever has a token of that issuer takes it"
+
+
+def takes_everything(stack: Stack) -> Stack:
+    def edit(inputs: Inputs) -> None:
+        inputs["policy"] = json.dumps(
+            {
+                "Statement": [
+                    {"Sid": "All", "Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::b"]}
+                ]
+            }
+        )
+
+    return stack.spoiled("aws:iam/rolePolicy:RolePolicy", edit)
+
+
+def trusts_anybody(stack: Stack) -> Stack:
+    def edit(inputs: Inputs) -> None:
+        inputs["assumeRolePolicy"] = inputs["assumeRolePolicy"].replace(":sub", ":iss")
+
+    return stack.spoiled("aws:iam/role:Role", edit)
 
 
 def add_role_at_the_group(stack: Stack) -> Stack:

@@ -21,6 +21,8 @@ def _with_aws(stack: Stack) -> Stack:
     return replace(stack, resources=(*stack.resources, extra))
 
 
+SOURCE = ("source",)
+
 RULES: tuple[Rule, ...] = (
     Rule("no anonymous blobs (account)", "MCSB NS-2; CIS 4.17", wants(ACCOUNT, "allowBlobPublicAccess", False),
          spoil(ACCOUNT, "allowBlobPublicAccess", True)),
@@ -108,4 +110,16 @@ RULES: tuple[Rule, ...] = (
          rules.nothing_of_aws, _with_aws),
     Rule("everything is protected and kept", "design: protect and retain_on_delete; pulumi#7747", rules.everything_is_kept,
          rules.unprotected),
+    Rule("our bucket is private, encrypted, versioned, over TLS", "CIS AWS 2.1.1, 2.1.4; AWS FSBP S3.2, S3.5, S3.14",
+         rules.buckets_are_private, lambda s: s.without("exports-private"), SOURCE),
+    Rule("queues are encrypted", "AWS FSBP SQS.1", wants("aws:sqs/queue:Queue", "sqsManagedSseEnabled", True),
+         spoil("aws:sqs/queue:Queue", "sqsManagedSseEnabled", False), SOURCE),
+    Rule("topics are encrypted", "AWS FSBP SNS.1", wants("aws:sns/topic:Topic", "kmsMasterKeyId", "alias/aws/sns"),
+         spoil("aws:sns/topic:Topic", "kmsMasterKeyId", ""), SOURCE),
+    Rule("no statement takes everything", "CIS AWS 1.16; AWS FSBP IAM.21", rules.no_statement_takes_everything,
+         rules.takes_everything, SOURCE),
+    Rule("the role is one identity's", "design: no long-lived keys, least privilege; AWS FSBP IAM.21", rules.trust_is_narrow,
+         rules.trusts_anybody, SOURCE),
+    Rule("everything in AWS is protected and kept", "design: protect and retain_on_delete", rules.everything_is_kept,
+         rules.unprotected, SOURCE),
 )  # fmt: skip

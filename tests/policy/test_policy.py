@@ -9,21 +9,33 @@ from tests.components.recording import ROOT, main_program, record
 from tests.policy.rules import AZURE, Rule, Stack
 from tests.policy.table import RULES
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning"
+)  # pulumi-aws imports its own deprecated modules
+ENVIRONMENT = {
+    "AWS_ACCOUNT_ID": "000000000000", "ARM_TENANT_ID": "00000000-0000-4000-8000-000000000002",
+    "DR_FEDERATION_AUDIENCE": "api://app-1",
+}  # fmt: skip
+"""What dr init's file holds."""
+
 CASES = [pytest.param(rule, stack, id=f"{rule.key} [{stack}]") for rule in RULES for stack in rule.stacks]
 
 
 @pytest.fixture(scope="session")
 def stacks() -> dict[str, Stack]:
     """Every stack that a rule speaks of, recorded once."""
-    found, handed_over = {}, {}
+    found, handed_over = {}, {"syncPrincipal": "principal-1"}
     for name in sorted(
         {stack for rule in RULES for stack in rule.stacks}, reverse=True
     ):  # standby before active
-        recorded = record(main_program, name, handed_over)
+        with pytest.MonkeyPatch.context() as patch:
+            for variable, value in ENVIRONMENT.items():
+                patch.setenv(variable, value)
+            recorded = record(main_program, name, handed_over)
         tags: dict[str, str] = {}
         if name in AZURE:
             handed_over, tags = (
-                {"footprint": recorded.exports["footprint"]},
+                {**handed_over, "footprint": recorded.exports["footprint"]},
                 dict(from_files(ROOT, name).tags),
             )
         found[name] = Stack(name, tuple(recorded.resources.values()), tags)

@@ -1,0 +1,90 @@
+"""Why each resource is there: one sentence by its name in the program. A test holds that every name finds exactly one."""
+
+from __future__ import annotations
+
+import re
+
+WHY: tuple[tuple[str, str], ...] = (
+    ("group", "everything of the site lies in it; its tags are the mode record's"),
+    ("mode-record", "says which mode the footprint is in; written last, so that it never claims what a gate refused"),
+    ("identity-api", "who the API's instances are: no key on any machine"),
+    ("identity-converter", "who the converter is"),
+    ("identity-gateway", "who the gateway is when it reads its certificate"),
+    ("identity-sync", "who the sync is, in Azure and, by its token, in AWS (SYNC-5)"),
+    ("vnet", "one network, a subnet for each part"),
+    ("nsg-gateway", "admits clients on 80 and 443, and the service that manages the gateway"),
+    ("nsg-api", "admits the gateway alone, on the API's port; lets nothing out to the Internet"),
+    ("nsg-endpoints", "admits the network's own parts, on 443"),
+    ("nsg-functions", "admits nobody: the converter is called by the platform"),
+    ("nsg-sync", "admits nobody but the environment itself"),
+    ("nsg-tools", "admits nobody: `dr in-azure` starts its container there and reads its output"),
+    ("public-ip", "the one address that never changes: the records name it"),
+    ("zone-(sql|vault|blob)", "turns a service's public name into its private address, inside the network alone"),
+    ("zone-(sql|vault|blob)-link", "the network asks that zone"),
+    ("endpoint-(cosmos|vault|uploads|journal)", "the network's own way to that service, without the Internet"),
+    ("endpoint-(cosmos|vault|uploads|journal)-names", "registers the endpoint in its zone"),
+    ("firewall", "refuses what matches an attack, in front of everything"),
+    ("gateway", "the public's one way in: TLS, host names, redirects, probes, two pools"),
+    ("vault", "holds the certificate; its private key leaves to the gateway alone (READY-6)"),
+    ("certificate", "ensures that a certificate exists, so that the first gateway can be made; never reads its key"),
+    ("gateway-reads-certificate", "the gateway's identity may read that one secret"),
+    ("api", "the API's machines: whole in both modes, none running in standby (READY-4)"),
+    ("api-(reads-artifacts|writes-uploads|signs-urls)", "what an instance may do with blobs, container by container"),
+    ("storage-site", "the static site, served from $web (SYNC-1)"),
+    ("site-website", "switches the static website on"),
+    ("storage-uploads", "users' images, exports on their way, artifacts (SYNC-2, SYNC-3)"),
+    ("storage-host", "the function host's own locks and the converter's package, apart from the data"),
+    ("storage-journal", "journal, lock and direction: reachable when AWS is not"),
+    ("blobs-(site|uploads|host|journal)", "every overwrite leaves a version, every deletion can be taken back for 14 days"),
+    ("lifecycle-(site|uploads|host|journal)", "old versions, exports and dead letters do not pile up"),
+    ("container-uploads", "the images"),
+    ("container-staging", "exports of the primary's table, on their way to Cosmos DB"),
+    ("container-deadletter", "events that nobody took"),
+    ("container-artifacts", "what an instance installs at boot: nothing comes from elsewhere"),
+    ("container-deployments", "the converter's package"),
+    ("container-journal", "the data's direction, checkpoints, what is asked of approvers"),
+    ("container-ledger", "the journal's lines, appended and never changed"),
+    ("container-locks", "the lease that keeps two switches from running at once"),
+    ("ledger-append-only", "nothing in the ledger can be changed or deleted while it is young; appending is allowed"),
+    ("cosmos", "the documents' account: identities alone, continuous backup"),
+    ("cosmos-database", "one database"),
+    ("cosmos-container", "partitioned as the primary is; the images' content is kept out of the index"),
+    ("cosmos-role-(api|converter|sync)", "reads and writes documents, by identity"),
+    ("cosmos-throughput", "RU/s, set and read by itself: the container's own options do not read back"),
+    ("converter-plan", "Flex Consumption: costs nothing while nothing is converted"),
+    ("converter", "turns uploads into documents (VAL-2, READY-3)"),
+    ("converter-settings", "where it finds images and database; no secret"),
+    ("converter-package", "its code, deployed and listed before any event is sent"),
+    ("converter-(storage|reads-uploads|sends-telemetry|dead-letters)", "what converter and events may do, place by place"),
+    ("uploads-topic", "hears of every new blob"),
+    ("uploads-subscription", "wakes the converter; muted in standby, for the daily sync must not be converted again"),
+    ("zone", "the public zone: answers when the primary's does not"),
+    ("dr-name", "points at the gateway in both modes (READY-7)"),
+    ("apex-record|api-record|www-record", "where the public goes: moved last, after health (ACT-4), and first on the way back"),
+    ("sync-environment", "where the sync runs, inside the network"),
+    ("sync-daily", "the daily run by Azure's clock (SYNC-5), proof and repair"),
+    ("sync-watch", "carries changes as they happen, one replica"),
+    ("sync-pulls-image|sync-writes-.*|sync-finds-.*|sync-signs-.*", "what the sync may do, place by place"),
+    ("logs", "every log of the footprint"),
+    ("insights", "the converter's requests and failures (VAL-2)"),
+    ("people", "who is told"),
+    ("diagnostics-.*", "sends that resource's logs to the workspace"),
+    ("alert-unhealthy-backends", "instances or the site do not answer the gateway"),
+    ("alert-throttled", "the database refuses requests"),
+    ("alert-dead-letters", "uploads that nobody converted"),
+    ("alert-failed-conversions", "an image was not converted"),
+    ("alert-certificate", "the certificate expires soon (READY-6)"),
+    ("alert-sync-missed", "no daily sync ended well for a day (SYNC-4)"),
+    ("health-gate", "holds the traffic records until exactly the wanted backends are healthy"),
+    ("return-gate", "holds the way back until the primary answers (BACK-3)"),
+    ("drain-gate", "holds the scale-down until traffic has left (BACK-5)"),
+)  # fmt: skip
+_ROWS = tuple((re.compile(pattern), words) for pattern, words in WHY)
+
+
+def why(name: str) -> str:
+    """The sentence. LookupError for a name that finds none, or more than one: the page must stay whole."""
+    found = [words for pattern, words in _ROWS if pattern.fullmatch(name)]
+    if len(found) != 1:
+        raise LookupError(f"{name}: {len(found)} sentences in recovery/footprint/why.py, 1 is wanted")
+    return found[0]
