@@ -7,7 +7,7 @@ from pulumi_azure_native import dns, managedidentity, network, resources, storag
 
 PLACE, GROUP = "brazilsouth", "rg-large"
 CELL = 50
-MIX = "per 50: 28 records in one zone, 8 security groups, 5 addresses, 5 identities, network, zone, account, container"
+MIX = "per 50: 28 records in one zone, 8 security groups, 10 identities, network, zone, account, container"
 
 
 def declare(count: int) -> None:
@@ -65,18 +65,10 @@ def _cell(n: int, opts: pulumi.ResourceOptions):  # type: ignore[no-untyped-def]
             for i in range(8)
         ),
         *(
-            lambda i=i: network.PublicIPAddress(
-                f"a{n}-{i}", public_ip_address_name=f"a{n}-{i}", resource_group_name=GROUP, location=PLACE,
-                sku=network.PublicIPAddressSkuArgs(name="Standard"), public_ip_allocation_method="Static",
-                opts=opts,
-            )
-            for i in range(5)
-        ),
-        *(
             lambda i=i: managedidentity.UserAssignedIdentity(
                 f"i{n}-{i}", resource_name_=f"i{n}-{i}", resource_group_name=GROUP, location=PLACE, opts=opts
             )
-            for i in range(5)
+            for i in range(10)
         ),
         lambda: network.VirtualNetwork(
             f"v{n}", virtual_network_name=f"v{n}", resource_group_name=GROUP, location=PLACE,

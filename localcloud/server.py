@@ -30,6 +30,7 @@ from localcloud import graph, processes, registry
 from localcloud.arm.defaults.common import Context, DataPlane
 from localcloud.arm.door import Door
 from localcloud.arm.permits import Permits
+from localcloud.arm.resource_graph import Index
 from localcloud.arm.service import Service
 from localcloud.arm.special import SPECIAL
 from localcloud.arm.store import Store
@@ -111,6 +112,7 @@ class LocalServer:
         )  # fmt: skip
         self.permits = Permits(self.store, self.roles) if enforce_roles else None
         self.door.permits = self.permits
+        self.door.graph = Index(self.bus, self.clock.scale)
         self.sessions = Sessions(self)
         self.registries = Registries(self.clock)
         self.door.special |= self.registries.handlers()

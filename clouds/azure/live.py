@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from clouds.azure import static_website
+from clouds.azure import resource_graph, static_website
 from clouds.azure.arm import Arm, ArmError
 from recovery.arm.catalogue import CATALOGUE
 from recovery.drift import dynamic, unmanaged
@@ -23,7 +23,7 @@ from recovery.model import Desired, Json
 
 __all__ = ["Live", "read_live"]
 
-THREADS = 8
+THREADS = 16
 """Concurrent reads. ARM's bucket holds 250 and refills at 25 a second for each subscription and principal."""
 
 RESOURCES_VERSION = "2021-04-01"
@@ -42,21 +42,26 @@ _VERSIONS = {row.arm_type.lower(): row.api_version for row in CATALOGUE.values()
 _PARENTS = re.compile(r"(/subscriptions/[^/]+/resourcegroups/[^/]+)(/|$)", re.I)
 
 
-def read_live(arm: Arm, wanted: Sequence[Desired]) -> Live:
+def read_live(arm: Arm, wanted: Sequence[Desired], *, discover: bool = False) -> Live:
     """Read everything that `wanted` declares, and what else lies in its resource groups.
 
-    Dynamic resources are read where their state is (`recovery.drift.dynamic`). Never raises for a read that
-    failed: see `Live.unknown`.
+    Dynamic resources are read where their state is (`recovery.drift.dynamic`). discover: ask Resource Graph
+    too, which knows what no LIST of ours shows (records of other types, what carries our tags elsewhere); what
+    it names is asked of Resource Manager before it is called unmanaged. Never raises for a read that failed:
+    see `Live.unknown`.
     """
-    return _Reader(arm).read([(d, form) for d in wanted if (form := dynamic.as_arm(d)) is not None])
+    forms = [(d, form) for d in wanted if (form := dynamic.as_arm(d)) is not None]
+    return _Reader(arm, discover=discover).read(forms)
 
 
 class _Reader:
-    def __init__(self, arm: Arm) -> None:
+    def __init__(self, arm: Arm, *, discover: bool) -> None:
         self.arm = arm
+        self.discover = discover
         self.bodies: dict[str, Mapping[str, Json]] = {}
         self.unknown: dict[str, str] = {}
         self.others: list[Mapping[str, Json]] = []
+        self.named: list[dict[str, Json]] = []
 
     def read(self, wanted: list[tuple[Desired, Desired]]) -> Live:
         lists: dict[tuple[str, str], list[Desired]] = defaultdict(list)
@@ -76,9 +81,19 @@ class _Reader:
                 *(partial(self._single, declared, form) for declared, form in single),
                 *(partial(self._group, group) for group in groups),
             ]
+            if self.discover and groups:
+                jobs.append(partial(self._graph, groups, _own_tags(form for _, form in wanted)))
             for done in [pool.submit(job) for job in jobs]:
                 done.result()
-        ids = [form.id for _, form in wanted]
+            ids = [form.id for _, form in wanted]
+            seen = {canonical_id(str(body.get("id") or "")) for body in self.others}
+            news = [
+                row
+                for row in unmanaged.strangers(self.named, ids)
+                if canonical_id(str(row["id"])) not in seen
+            ]
+            for done in [pool.submit(self._confirm, row, groups) for row in news]:
+                done.result()
         return Live(self.bodies, self.unknown, unmanaged.strangers(self.others, ids))
 
     def _list(self, path: str, version: str, forms: list[Desired]) -> None:
@@ -101,10 +116,9 @@ class _Reader:
                 self._get(form, version)
 
     def _single(self, declared: Desired, form: Desired) -> None:
-        if dynamic.kind(declared.type) == dynamic.PACKAGE:
-            from clouds import gates
-
-            self.bodies[form.id] = gates.read(dynamic.PACKAGE, declared.inputs)
+        kind = dynamic.kind(declared.type)
+        if kind in (dynamic.PACKAGE, dynamic.CERTIFICATE):
+            self._observed(kind, declared, form)
             return
         if static_website.is_website(form.id):
             self._try(form.id, lambda: static_website.get(self.arm, form.id))
@@ -119,6 +133,28 @@ class _Reader:
             self._try(form.id, lambda: self._site(form, version))
         else:
             self._get(form, version)
+
+    def _observed(self, kind: str, declared: Desired, form: Desired) -> None:
+        """What only the data plane says: the deployed package and its function, the vault's certificate."""
+        from clouds import gates
+
+        seen = gates.read(kind, declared.inputs)
+        if seen.get("observed") == dynamic.UNOBSERVED:
+            self.unknown[form.id] = str(seen.get("detail") or "it could not be observed")
+        elif kind == dynamic.CERTIFICATE:
+            self.bodies[form.id] = {"certificate": seen.get("observed")}
+        else:
+            self._try(form.id, lambda: {**seen, "function": self._function(declared)})
+
+    def _function(self, declared: Desired) -> str | None:
+        """The declared function's name where the site lists it and it is not disabled."""
+        version = CATALOGUE["azure-native:web:WebApp"].api_version
+        for found in self.arm.list(f"{declared.inputs.get('siteId', '')}/functions", version):
+            name = str(found.get("name") or "").rpartition("/")[2]
+            off = (found.get("properties") or {}).get("isDisabled") is True
+            if name.lower() == str(declared.inputs.get("functionName", "")).lower():
+                return "disabled" if off else name
+        return None
 
     def _get(self, form: Desired, version: str) -> None:
         self._try(form.id, lambda: self.arm.get(form.id, version))
@@ -156,13 +192,62 @@ class _Reader:
             if not error.missing:
                 self.unknown[f"{group}/resources"] = f"what else is in the group: {_reason(error)}"
 
+    def _graph(self, groups: list[str], tags: Mapping[str, str]) -> None:
+        """What Resource Graph names. Without it the LISTs still speak, but not of everything."""
+        names = [group.rpartition("/")[2] for group in groups]
+        subscription = groups[0].split("/")[2]
+        try:
+            self.named = [
+                row for row in resource_graph.discover(self.arm, subscription, names, tags) if row.get("id")
+            ]
+        except ArmError as error:
+            self.unknown[f"{groups[0]}/resourceGraph"] = f"what nobody declared: {_reason(error)}"
+
+    def _confirm(self, row: Mapping[str, Json], groups: list[str]) -> None:
+        """Resource Graph is a copy: only what Resource Manager knows too is there.
+
+        A type whose API version is known is read by itself; any other is looked for in its group's own list,
+        which was read anyway for our groups.
+        """
+        id = str(row["id"])
+        version = _version_of(unmanaged.type_of(row))
+        try:
+            if version:
+                self.others.append(self.arm.get(id, version))
+                return
+            group = _PARENTS.match(id)
+            if group is None or canonical_id(group[1]) in {canonical_id(g) for g in groups}:
+                return  # that list is fresh, and does not have it
+            items = self.arm.list(f"{group[1]}/resources", RESOURCES_VERSION)
+            self.others += [i for i in items if canonical_id(str(i.get("id") or "")) == canonical_id(id)]
+        except ArmError as error:
+            if not error.missing:
+                self.unknown[id] = f"Resource Graph names it, and nobody declared it: {_reason(error)}"
+
+
+def _own_tags(forms: Iterable[Desired]) -> dict[str, str]:
+    """The tags that every tagged declared resource carries: what marks a resource as ours, wherever it lies."""
+    tagged = [
+        {str(k): v for k, v in tags.items() if isinstance(v, str)}
+        for form in forms
+        if isinstance(tags := form.inputs.get("tags"), Mapping) and tags
+    ]
+    if len(tagged) < 2:
+        return {}
+    first, *rest = tagged
+    return {k: v for k, v in first.items() if all(other.get(k) == v for other in rest)}
+
 
 def api_version(wanted: Desired) -> str | None:
     """The API version a resource is read with: its catalogue row's, or its closest ancestor type's."""
     row = CATALOGUE.get(wanted.type)
     if row is not None:
         return row.api_version
-    parts = wanted.arm_type.lower().split("/")
+    return _version_of(wanted.arm_type)
+
+
+def _version_of(arm_type: str) -> str | None:
+    parts = arm_type.lower().split("/")
     for length in range(len(parts), 1, -1):
         version = _VERSIONS.get("/".join(parts[:length]))
         if version:

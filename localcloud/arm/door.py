@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from localcloud.arm import resource_graph
 from localcloud.arm.errors import ArmError, bad_request, not_found
 from localcloud.arm.identities import Identities, Principal
 from localcloud.arm.ids import ArmPath, parse
@@ -65,6 +66,7 @@ class Door:
     control: Control
     special: dict[tuple[str, str], Handler] = field(default_factory=dict)
     permits: Permits | None = None
+    graph: resource_graph.Index | None = None
     identities: Identities = field(init=False)
     registered: set[str] = field(default_factory=set)
     """Resource providers that were registered (no request is refused for the lack of one)."""
@@ -110,6 +112,8 @@ class Door:
             return self._operation(request, operation[1].lower(), operation[2])
         if provider := _PROVIDER.fullmatch(request.path):
             return self._provider(request, who, provider[1], bool(provider[2]))
+        if self.graph is not None and resource_graph.PATH.fullmatch(request.path):
+            return await self._graph(request, who)
         path = parse(request.path)
         check_api_version(path, request.query.get("api-version"))
         body: Any = None
@@ -129,6 +133,19 @@ class Door:
         if path.is_collection or not path.types:
             return self._collection(call)
         return await self._resource(call)
+
+    async def _graph(self, request: web.Request, who: Principal) -> web.Response:
+        """Azure Resource Graph: POST of a query, answered from the index."""
+        if request.method != "POST" or self.graph is None or not request.query.get("api-version"):
+            raise bad_request("Resource Graph answers a POST with an api-version.", "BadRequest")
+        if self.permits is not None:
+            scope = f"/subscriptions/{self.service.store.subscription}"
+            self.permits.check(who, "POST", f"{scope}{request.path}")
+        try:
+            asked = json.loads(await request.read() or b"null")
+        except ValueError as exc:
+            raise bad_request("The request content was invalid JSON.", "InvalidRequestContent") from exc
+        return web.json_response(self.graph.answer(asked))
 
     def _provider(self, request: web.Request, who: Principal, name: str, register: bool) -> web.Response:
         """A resource provider of the subscription, and its registration."""

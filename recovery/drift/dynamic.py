@@ -1,8 +1,9 @@
 """What the program declares that is no ARM resource of its own: the dynamic resources of
 `components/gates.py`.
 
-Gates observe and want nothing of the world, so they cannot drift. Two others can: the Cosmos throughput,
-which ARM keeps in a child that azure-native 3.29 has no resource for, and the converter's deployed package.
+Gates observe and want nothing of the world, so they cannot drift. Three others can: the Cosmos throughput,
+which ARM keeps in a child that azure-native 3.29 has no resource for; the converter's deployed package and
+its listed function; and the gateway's certificate, which lives in the vault's data plane.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from recovery.model import Desired, Json
 
 THROUGHPUT = "CosmosThroughput"
 PACKAGE = "ConverterPackage"
+CERTIFICATE = "VaultCertificate"
 THROUGHPUT_TYPE = "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/throughputSettings"
 UNOBSERVED = "unknown"
 
@@ -46,7 +48,11 @@ def as_arm(desired: Desired) -> Desired | None:
             desired, id=id, arm_type=THROUGHPUT_TYPE, inputs={"properties": {"resource": resource}}
         )
     if name == PACKAGE:
-        return replace(desired, inputs={"observed": desired.inputs.get("packageHash")})
+        inputs = {"observed": desired.inputs.get("packageHash")}
+        function = desired.inputs.get("functionName")
+        return replace(desired, inputs={**inputs, "function": function} if function else inputs)
+    if name == CERTIFICATE:
+        return replace(desired, inputs={"certificate": "present"})
     return None
 
 

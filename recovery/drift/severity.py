@@ -23,6 +23,13 @@ CHANGED: tuple[tuple[str, str, Severity, str], ...] = (
     (r"networksecuritygroups", r"", H, "traffic is let in or kept out against the plan"),
     (r"virtualnetworks", r"", C, "the parts would not reach each other"),
     (r"microsoft\.web/", r"", H, "the converter would run otherwise, or not at all"),
+    (
+        r"^$",
+        r"^certificate$",
+        C,
+        "the gateway disables every HTTPS listener whose certificate it cannot read",
+    ),
+    (r"^$", r"^function$", H, "uploads would wait and nobody would convert them"),
     (r"^$", r"^observed$", H, "the converter's code is not the one that was tested"),
     (r"systemtopics", r"", H, "uploads would not reach the converter"),
     (r"roleassignments|userassignedidentities", r"", H, "a part would be refused by another"),

@@ -41,10 +41,12 @@ def read(stack: str, desired: Path | None, live: Path | None) -> tuple[list[Desi
     from clouds.azure.arm import Arm
     from clouds.azure.live import read_live
     from clouds.endpoints import load
+    from clouds.public_names import added
 
-    arm = Arm(load())
+    endpoints = load()
+    arm = Arm(endpoints)
     try:
-        return wanted, read_live(arm, wanted)
+        return added(wanted, read_live(arm, wanted, discover=True), endpoints.resolvers)
     finally:
         arm.close()
 

@@ -137,3 +137,51 @@ def test_a_type_without_a_known_version_is_unknown(az: Cloud) -> None:
         "azure-native:x:Y", "Microsoft.Unheard/of", f"{RG}/providers/Microsoft.Unheard/of/it", {}
     )
     assert check([wanted], read(az, wanted)).counts["?"] == 1
+
+
+GRAPH = "POST /providers/Microsoft.ResourceGraph/resources"
+NSG = f"{RG}/providers/Microsoft.Network/networkSecurityGroups/stray"
+ELSEWHERE = "/subscriptions/s/resourceGroups/other/providers/Microsoft.Storage/storageAccounts/ours"
+
+
+def rows(*ids: str, token: str | None = None) -> Answer:
+    data = [{"id": id, "type": "/".join(id.split("/")[6:8]).lower()} for id in ids]
+    body: dict[str, object] = {"data": data, "count": len(data), "resultTruncated": "false"}
+    return Answer(body={**body, "$skipToken": token} if token else body)
+
+
+def discover(az: Cloud) -> Live:
+    arm = az.arm()
+    try:
+        return read_live(arm, [record("a")], discover=True)
+    finally:
+        arm.close()
+
+
+def test_what_resource_graph_names_is_unmanaged_only_when_resource_manager_knows_it(az: Cloud) -> None:
+    az.on(f"GET {ZONE}/A", Answer(body={"value": [record_body("a")]}))
+    az.on(GRAPH, rows(f"{ZONE}/CNAME/stray", NSG, f"{ZONE}/A/a", token="1"), rows(ELSEWHERE))
+    az.on(f"GET {ZONE}/CNAME/stray", Answer(body={"id": f"{ZONE}/CNAME/stray", "properties": {}}))
+    az.on(f"GET {ELSEWHERE}", Answer(body={"id": ELSEWHERE, "properties": {}}))
+    found = [
+        f
+        for f in check([record("a")], discover(az)).findings
+        if "/dnsZones/demay.com/" in f.id or f.id != ZONE
+    ]
+    assert sorted(f.id for f in found if str(f.verdict) == "unmanaged") == sorted(
+        [f"{ZONE}/CNAME/stray", ELSEWHERE]
+    )
+    assert [f.id for f in found if str(f.verdict) == "?"] == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [error(403, "AuthorizationFailed"), error(429, "RateLimiting"), Answer(200, {"no": "data"}),
+     Answer(body={"data": [], "resultTruncated": "true"})],
+    ids=str,
+)  # fmt: skip
+def test_without_resource_graph_nothing_is_called_complete(az: Cloud, answer: Answer) -> None:
+    az.on(f"GET {ZONE}/A", Answer(body={"value": [record_body("a")]}))
+    az.on(GRAPH, answer)
+    report = check([record("a")], discover(az))
+    assert not report.complete and report.counts["~"] == report.counts["missing"] == 0
