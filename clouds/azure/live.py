@@ -23,7 +23,7 @@ from recovery.model import Desired, Json
 
 __all__ = ["Live", "read_live"]
 
-THREADS = 16
+THREADS = 32
 """Concurrent reads. ARM's bucket holds 250 and refills at 25 a second for each subscription and principal."""
 
 RESOURCES_VERSION = "2021-04-01"
@@ -177,12 +177,17 @@ class _Reader:
         config = form.inputs.get("siteConfig") or (form.inputs.get("properties") or {}).get("siteConfig")
         if not config:
             return body
-        merged = dict(self.arm.get(f"{form.id}/config/web", version).get("properties") or {})
-        if "appSettings" in config:
-            settings = self.arm.post(f"{form.id}/config/appsettings/list", None, version, idempotent=True)
-            pairs = (settings.get("properties") or {}).items()
-            merged["appSettings"] = [{"name": name, "value": value} for name, value in pairs]
+        with ThreadPoolExecutor(1) as beside:
+            wants = "appSettings" in config
+            settings = beside.submit(self._settings, form.id, version) if wants else None
+            merged = dict(self.arm.get(f"{form.id}/config/web", version).get("properties") or {})
+            if settings is not None:
+                merged["appSettings"] = settings.result()
         return {**body, "properties": {**(body.get("properties") or {}), "siteConfig": merged}}
+
+    def _settings(self, site: str, version: str) -> list[dict[str, Json]]:
+        settings = self.arm.post(f"{site}/config/appsettings/list", None, version, idempotent=True)
+        return [{"name": name, "value": value} for name, value in (settings.get("properties") or {}).items()]
 
     def _group(self, group: str) -> None:
         """Everything that ARM knows in a resource group (children are not in this list: their LISTs show them)."""

@@ -33,8 +33,14 @@ from recovery.model import Desired, Json
 ROOT = Path(__file__).resolve().parents[2]
 Place = tuple[str | int, ...]
 
-EXCEPTIONS: dict[tuple[str, str], str] = {}
-"""(ARM type, property path without list positions) -> why a changed live value is no finding."""
+EXCEPTIONS: dict[tuple[str, str], str] = {
+    (
+        "Microsoft.Compute/virtualMachineScaleSets",
+        "properties.virtualMachineProfile.osProfile.customData",
+    ): "a secret: never returned",
+    ("Microsoft.DocumentDB/databaseAccounts", "properties.createMode"): "how it was made: a GET omits it",
+}
+"""(ARM type, property path without list positions) -> why the service does not answer it, so that nothing can be found."""
 
 NO_ARM = ("staticWebsite", "throughputSettings")
 """Declared in the footprint and kept elsewhere than in a body of its own in the bare control plane."""
@@ -126,13 +132,17 @@ def test_every_changed_live_value_is_found_and_nothing_that_does_not_matter(
             again = given_back(live, random.Random(seed))  # noqa: S311 (not for secrets)
             noise += [(one.id, f.path) for f in _findings(built, one, {**again, "id": live["id"]})]
     with capsys.disabled():
-        print(sorted(silent))
         print(
             f"\n{found} of {total} changed values found, {len(noise)} false alarms in {shuffles} re-cased and reordered bodies"
         )
-    assert missed == {key for key in missed if key in EXCEPTIONS}, sorted(missed - set(EXCEPTIONS))
+        for arm_type, path in sorted(silent):
+            print(
+                f"not answered, so not seen: {arm_type} {path} ({EXCEPTIONS.get((arm_type, path), 'no reason known')})"
+            )
+    assert silent <= set(EXCEPTIONS), sorted(silent - set(EXCEPTIONS))
+    assert missed == set()
     assert noise == []
-    assert total > 300 and found / total > 0.95
+    assert total > 300
 
 
 def _findings(built: Built, one: Desired, body: Mapping[str, Json]) -> list[Any]:
