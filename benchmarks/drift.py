@@ -55,7 +55,7 @@ def main(argv: Sequence[str] = ()) -> int:
     missed = 0
     for name in ("footprint", "large"):
         with tempfile.TemporaryDirectory(prefix="bench-drift-") as base:
-            cloud = start(Path(base) / "cloud", scale=6000.0, with_parent=True)
+            cloud = start(Path(base) / "cloud", scale=600.0, with_parent=True)
             try:
                 folder = Path(base) / "project"
                 made = the_program(folder) if name == "footprint" else a_large_program(folder, LARGE)

@@ -47,16 +47,16 @@ def declared(subscription: str, n: int) -> dict[str, Any]:
 
 def main(argv: Sequence[str] = ()) -> int:
     """Measure each size on one cloud that grows with it."""
-    from clouds.azure.arm import Arm
+    from clouds.azure.arm import Arm, Patience
     from clouds.endpoints import load
 
     found: list[tuple[int, float, float]] = []
     with tempfile.TemporaryDirectory(prefix="bench-growth-") as base:
         folder = Path(base)
         (folder / "Pulumi.yaml").write_text("name: standby\n")
-        cloud = start(folder / "cloud", scale=6000.0, with_parent=True, bare=True)
+        cloud = start(folder / "cloud", scale=600.0, with_parent=True, bare=True)
         environ = environment(cloud)
-        arm = Arm(load(environ))
+        arm = Arm(load(environ), patience=Patience(operation=360_000.0))
         try:
             subscription = environ["ARM_SUBSCRIPTION_ID"]
             group = f"/subscriptions/{subscription}/resourceGroups/{GROUP}"
@@ -66,7 +66,8 @@ def main(argv: Sequence[str] = ()) -> int:
                 _make(arm, group, subscription, made, size)
                 made = size
                 wanted = folder / "desired.json"
-                wanted.write_text(json.dumps([declared(subscription, n) for n in range(size)]))
+                resources = [declared(subscription, n) for n in range(size)]
+                wanted.write_text(json.dumps([*_zones_of(resources), *resources]))
                 slow_reads(cloud)
                 ran = [run(dr("drift", "--desired", str(wanted)), folder, environ) for _ in range(RUNS)]
                 slow_reads(cloud, 0.0)
@@ -97,6 +98,13 @@ def _make(arm: Any, group: str, subscription: str, begin: int, end: int) -> None
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(put, range(begin, end)))
+
+
+def _zones_of(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    ids = sorted({one["id"].partition("/TXT/")[0] for one in resources if "/TXT/" in one["id"]})
+    return [
+        {"armType": "Microsoft.Network/dnsZones", "id": id, "inputs": {"location": "global"}} for id in ids
+    ]
 
 
 def _figure(size: int, ran: list[Ran]) -> tuple[int, float, float]:

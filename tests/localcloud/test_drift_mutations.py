@@ -19,7 +19,7 @@ import pytest
 
 import localcloud
 from clouds import gates
-from clouds.azure.arm import Arm, ArmError
+from clouds.azure.arm import Arm, ArmError, Patience
 from clouds.azure.live import api_version, read_live
 from clouds.endpoints import load
 from clouds.program import desired
@@ -57,7 +57,9 @@ class Built:
 @pytest.fixture(scope="module")
 def built(cloud: localcloud.LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     environ = {**cloud.environment, "DR_HOME": str(tmp_path_factory.mktemp("home"))}
-    arm = Arm(load(environ))
+    arm = Arm(
+        load(environ), patience=Patience(operation=360_000.0)
+    )  # simulated: a busy machine is no fault of the cloud
     declared = desired(ROOT, "standby", environ)
     wanted = [d for d in declared if _is_plain(d)]
     made: dict[str, Mapping[str, Json]] = {}
