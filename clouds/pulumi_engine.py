@@ -17,6 +17,23 @@ _PREVIEW = ("preview", "--json", "--show-sames", "--show-reads")
 _UP = ("up", "--json", "--yes", "--skip-preview", "--show-sames")
 
 
+_TELLING = frozenset({
+    "network:PublicIPAddress", "storage:StorageAccount", "cosmosdb:DatabaseAccount", "keyvault:Vault", "web:WebApp",
+    "managedidentity:UserAssignedIdentity", "applicationinsights:Component", "operationalinsights:Workspace",
+    "eventgrid:SystemTopic", "network:VirtualNetwork", "containerregistry:Registry", "app:ManagedEnvironment",
+})  # fmt: skip
+"""Types whose outputs other resources are made of. While one of them is created or updated, those values are unknown to
+a preview, and Pulumi refuses its own saved plan as soon as they become known (``properties changed: ++principalId``):
+the same command would be refused for ever. No dial is among them, so a mode switch is always held by a saved plan."""
+
+
+def _saveable(plan: Plan) -> bool:
+    return all(
+        step.action is Action.UPDATE and step.type.removeprefix("azure-native:") not in _TELLING
+        for step in plan.changes
+    )
+
+
 class PulumiEngine:
     """Preview and up by the CLI.
 
@@ -25,7 +42,7 @@ class PulumiEngine:
     after a whole one that changed something.
 
     What `preview` has planned, the next `apply` of the same stack and exceptions is held to (docs/adr, the plan that was
-    shown): by Pulumi's own saved plan, or, where the plan creates something, operation by operation. Its secrets are encrypted as those of the checkpoint are; it lies in a
+    shown): by Pulumi's own saved plan, or, where it cannot be (`_TELLING`), operation by operation. Its secrets are encrypted as those of the checkpoint are; it lies in a
     folder of this process alone and is used once.
     """
 
@@ -65,10 +82,8 @@ class PulumiEngine:
             raise failure(args, "\n".join([*said, done.err or done.out if not said else done.err]))
         plan = parse_preview(stack, digest)
         self._shown[stack, tuple(exclude)] = plan
-        if not {step.action for step in plan.changes} - {Action.UPDATE}:
-            self._saved[stack, tuple(exclude)] = (
-                saved  # a saved plan does not survive what only a create makes known
-            )
+        if _saveable(plan):
+            self._saved[stack, tuple(exclude)] = saved
         return plan
 
     def _plan_file(self, stack: str, exclude: Sequence[str]) -> Path:
