@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 from clouds.pulumi_cli import PulumiCli, failure, json_lines
 from recovery.engine import DIALS_ONLY, Event, EventKind
@@ -42,8 +44,8 @@ class PulumiEngine:
     after a whole one that changed something.
 
     What `preview` has planned, the next `apply` of the same stack and exceptions is held to (docs/adr, the plan that was
-    shown): by Pulumi's own saved plan, or, where it cannot be (`_TELLING`), operation by operation. Its secrets are encrypted as those of the checkpoint are; it lies in a
-    folder of this process alone and is used once.
+    shown): by Pulumi's own saved plan, or, where it cannot be (`_TELLING`), operation by operation. The file's secrets are
+    encrypted as those of the checkpoint are; it lies in a folder of this process alone and is used once.
     """
 
     name = "pulumi"
@@ -63,7 +65,7 @@ class PulumiEngine:
         self._after_up = after_up
         self._saved: dict[tuple[str, tuple[str, ...]], Path] = {}
         self._shown: dict[tuple[str, tuple[str, ...]], Plan] = {}
-        self._folder: TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
 
     def preview(self, stack: str, exclude: Sequence[str] = ()) -> Plan:
         """The plan, from a refreshed state; nothing is changed, the checkpoint included.
@@ -90,8 +92,9 @@ class PulumiEngine:
         self._saved.pop((stack, tuple(exclude)), None)
         self._shown.pop((stack, tuple(exclude)), None)
         if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="dr-plan-")  # mode 0700, gone with this object
-        return Path(self._folder.name) / f"{stack}-{len(list(Path(self._folder.name).iterdir()))}.json"
+            self._folder = Path(mkdtemp(prefix="dr-plan-"))  # mode 0700, gone with this object or process
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder / f"{stack}-{len(list(self._folder.iterdir()))}.json"
 
     def up(
         self,

@@ -19,9 +19,12 @@ import pytest
 
 from clouds.azure.lease import process_started
 from clouds.pulumi_cli import Killed, PulumiCli, failure
+from clouds.pulumi_engine import PulumiEngine
 from clouds.pulumi_locks import ask_locks, read_locks
 from clouds.run_records import RunRecord, unfinished
+from recovery.engine import DIALS_ONLY
 from recovery.errors import BadInput, DrError, Failed, Stopped, Unobserved
+from recovery.model import Action
 from recovery.ownership import Life
 
 
@@ -189,3 +192,72 @@ def test_a_run_is_on_disk_before_it_begins_and_unfinished_until_it_has_ended(tmp
     record.end("done")
     assert unfinished(tmp_path) == []
     assert json.loads(record.path.read_text())["exclude"] == ["**-record"]
+
+
+def digest(*steps: tuple[str, str, str]) -> str:
+    """`pulumi preview --json` of (operation, type, name)."""
+    urn = "urn:pulumi:active::standby::standby:azure:Footprint${}::{}"
+    return json.dumps({"steps": [{"op": op, "urn": urn.format(type_, name)} for op, type_, name in steps]})
+
+
+def begins(op: str, type_: str, name: str) -> str:
+    """A line of `pulumi up --json`: an operation begins."""
+    urn = f"urn:pulumi:active::standby::standby:azure:Footprint${type_}::{name}"
+    return json.dumps({"resourcePreEvent": {"metadata": {"op": op, "urn": urn}}})
+
+
+VMSS, IDENTITY = (
+    "azure-native:compute:VirtualMachineScaleSet",
+    "azure-native:managedidentity:UserAssignedIdentity",
+)
+
+
+def engine(folder: Path, planned: str, told: str = "") -> PulumiEngine:
+    """An engine over a `pulumi` that answers a preview and tells an up, and notes how it was called."""
+    body = (
+        "open('calls', 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+        f"if sys.argv[1] == 'preview':\n    open(sys.argv[sys.argv.index('--save-plan') + 1], 'w').write('x')\n    print({planned!r})\n"
+        f"else:\n    print({told!r}, flush=True)\n"
+    )
+    return PulumiEngine(folder, cli=child(folder, body))
+
+
+@pytest.mark.parametrize(
+    ("steps", "held"),
+    [
+        ((("update", VMSS, "api"), ("same", IDENTITY, "identity-api")), True),
+        ((("update", VMSS, "api"), ("update", IDENTITY, "identity-api")), False),
+        ((("create", VMSS, "api"),), False),
+    ],
+    ids=["a switch", "an identity is updated", "a create"],
+)
+def test_a_switch_is_held_by_a_saved_plan_and_nothing_by_one_that_would_be_refused_for_ever(
+    tmp_path: Path, steps: tuple[tuple[str, str, str], ...], held: bool
+) -> None:
+    """docs/adr, the plan that was shown."""
+    own = engine(tmp_path, digest(*steps))
+    own.preview("active")
+    own.apply("active", on_event=lambda event: None)
+    _, call = (tmp_path / "calls").read_text().splitlines()
+    assert ("--plan" in call) == held
+    own.apply("active", on_event=lambda event: None)
+    assert "--plan" not in (tmp_path / "calls").read_text().splitlines()[-1], "a plan is used once"
+
+
+def test_an_operation_that_was_not_shown_is_not_let_begin(tmp_path: Path) -> None:
+    """Also where no saved plan can hold the engine: an update is allowed, but nobody was shown this one."""
+    own = engine(tmp_path, digest(("create", VMSS, "api")), begins("update", IDENTITY, "identity-api"))
+    allow = DIALS_ONLY | {Action.CREATE}
+    own.preview("active")
+    with pytest.raises(Stopped, match="identity-api"):
+        own.apply("active", allow=allow, on_event=lambda event: None)
+
+
+def test_a_saved_plan_that_reality_has_left_is_a_stop_that_names_the_resource() -> None:
+    urn = "urn:pulumi:active::standby::standby:azure:Footprint$azure-native:network:NetworkSecurityGroup::nsg-api"
+    stop = failure(
+        ("up",), f"error: resource {urn} violates plan: properties changed: =~securityRules[{{[{{x}}]}}]"
+    )
+    assert isinstance(stop, Stopped)
+    assert "nsg-api is no longer as it was" in stop.summary
+    assert "securityRules" in stop.summary
