@@ -3,6 +3,7 @@ command again ends in the same state (issue "must hold in general": ARM's faults
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -72,5 +73,31 @@ def test_a_fault_at_any_write_is_retried_or_said_and_the_same_command_again_ends
         assert ended in ((RETRIED, ENDS) if outcome == EITHER else (outcome,)), (path, said)
         w.up("active")
         assert state(w) == wanted, path
+        assert w.engine.preview("active").changes == ()
+        w.up("standby")
+
+
+class Killed(BaseException):
+    """The process ends here, without a word to anyone."""
+
+
+def test_a_run_that_ends_before_any_of_its_changes_is_simply_run_again(w: World) -> None:
+    """Nothing is remembered between runs: the second one sees what the first one left, wherever that was."""
+    changes = w.up("active")
+    wanted = state(w)
+    w.up("standby")
+    for number in range(len(changes)):
+        left = iter(range(number))
+
+        def end(left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise Killed
+
+        w.engine.before_change = end
+        with pytest.raises(Killed):
+            w.up("active")
+        w.engine.before_change = lambda: None
+        w.up("active")
+        assert state(w) == wanted, number
         assert w.engine.preview("active").changes == ()
         w.up("standby")
