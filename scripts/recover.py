@@ -143,6 +143,7 @@ class Recovery:
     def go(self, level: int, given: Mapping[str, Json], back: bool = False, abandon: str = "") -> State:
         """Begin the level's runbook (back: its failback), or take up its unfinished run. Returns where it stands at
         the end."""
+        from clouds.aws.run_lock import RunLock
         from clouds.runbook.executor import Executor
         from clouds.runbook.runner import Threads
         from clouds.trustlayer_effects import effects
@@ -170,7 +171,8 @@ class Recovery:
             patience=0.0, scale=float(self.site.body.get("scale", 1.0)), idle=0.05, tick=1.0,
         )  # fmt: skip
         try:
-            return self._carry_out(executor, resumed=found is not None)
+            with RunLock(self.site, run_id, self.say):
+                return self._carry_out(executor, resumed=found is not None)
         finally:
             if self.teller is not None:
                 self.teller.close()

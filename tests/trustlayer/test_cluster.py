@@ -12,7 +12,7 @@ import pytest
 
 from clouds.kubernetes import deployment_path, pods_path
 from clouds.kubernetes_effects import API, FRONTEND, cordon, on_zone, placed, replicas, until
-from localcloud.trustlayer.binaries import cluster_path
+from localcloud.trustlayer.binaries import cluster_path, kubectl_path
 from localcloud.trustlayer.control_plane import ControlPlane
 from localcloud.trustlayer.manifests import objects
 from recovery.errors import Failed, Unobserved
@@ -42,9 +42,10 @@ def plane() -> Iterator[ControlPlane]:
 
 
 def _kubectl(plane: ControlPlane, *args: str) -> str:
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not on PATH")
-    command = ["kubectl", "--kubeconfig", str(plane.kubeconfig), *args]
+    kubectl = str(kubectl_path()) if kubectl_path().exists() else shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("there is no kubectl, neither of the cluster's build nor on PATH")
+    command = [kubectl, "--kubeconfig", str(plane.kubeconfig), *args]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own command
 
 
@@ -127,3 +128,18 @@ def test_a_silent_api_server_is_not_observed() -> None:
 
     with pytest.raises(Unobserved, match="does not answer"):
         Cluster("gone", "https://127.0.0.1:9", "t", ssl.create_default_context()).list("/api/v1/nodes")
+
+
+def test_server_side_apply_conflicts_with_another_manager_unless_it_may_win(plane: ControlPlane) -> None:
+    """The stacks and the runbooks both set replicas: pulumi.com/patchForce is there for this (docs/adr/0010)."""
+    client = plane.client()
+    path = deployment_path(NS, FRONTEND)
+    body = {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": FRONTEND, "namespace": NS}, "spec": {"replicas": 1},
+    }  # fmt: skip
+    client.apply(path, body, "pulumi-kubernetes-x", force=True)
+    _kubectl(plane, "scale", "deployment", FRONTEND, "-n", NS, "--replicas=2")
+    with pytest.raises(Failed, match="conflict"):
+        client.apply(path, {**body, "spec": {"replicas": 3}}, "pulumi-kubernetes-x", force=False)
+    client.apply(path, {**body, "spec": {"replicas": 3}}, "pulumi-kubernetes-x", force=True)
+    assert replicas(client)[FRONTEND] == 3
