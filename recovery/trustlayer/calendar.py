@@ -29,7 +29,7 @@ class Test:
 
 
 PLAN: tuple[Test, ...] = (
-    Test("backup-restore", "Backup restore", 31, 2, "none", "dr backup verify LATEST"),
+    Test("backup-restore", "Backup restore", 31, 2, "none", "dr backup verify latest"),
     Test("pod-failure", "Pod failure", 7, 5 / 60, "none", "dr chaos pod"),
     Test("zone-failover", "Zone failover", 92, 1, "minimal", "dr chaos zone"),
     Test("dr-activation", "DR activation", 366, 4, "planned", "dr recover --level 4"),
