@@ -87,12 +87,14 @@ class Server:
         return int(self.ask(text, database="postgres")[0][0])
 
     def lag(self) -> float | None:
-        """Seconds that a standby's last replayed transaction is old, 0 when it has replayed all it received from a
-        primary that is still there; None: nothing was replayed yet."""
-        rows = self.ask(
-            "SELECT extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())",
-            database="postgres",
+        """Seconds that a standby's last replayed transaction is old, 0 when it has replayed all that it received from a
+        primary that still streams to it (an idle primary makes nobody late); None: nothing was replayed yet."""
+        text = (
+            "SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()"
+            " AND EXISTS (SELECT 1 FROM pg_stat_wal_receiver WHERE status = 'streaming') THEN 0"
+            " ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END"
         )
+        rows = self.ask(text, database="postgres")
         return None if rows[0][0] is None else float(rows[0][0])
 
     def detached(self) -> bool:

@@ -124,6 +124,7 @@ def test_an_old_primary_that_wakes_up_acknowledges_nothing(servers: Servers) -> 
     old = servers.instances["db-a"]
     # Level 2 is for the API too: while the primary takes writes, no database is touched.
     well = dict(servers.call("database.look").evidence)
+    assert servers.site.databases["db-b"].lag() == 0.0  # an idle primary makes nobody late
     assert well["primary"] == "db-a"
     assert servers.call("database.fenced", Phase.CHECK, status=well).result is Result.OK
     assert servers.call("database.choose", status=well).evidence["candidate"] == "db-a"
