@@ -34,6 +34,15 @@ VERBS: dict[str, tuple[str, str]] = {
     "skip": ("scripts.skip", "leave out a step that may be left out, with the reason"),
     "runbook": ("scripts.runbook", "show a runbook for people, with its critical path and manual commands"),
     "ready": ("scripts.ready", "is the standby ready: every check by really doing it, with its fix"),
+    "watchdog": (
+        "scripts.watchdog",
+        "the dead man's switch: an alarm for a scheduled run that did not happen",
+    ),
+    "doctor": (
+        "scripts.doctor",
+        "what is missing on this machine and in this account before anything else fails",
+    ),
+    "cost": ("scripts.cost", "what the standby costs a month, and an active day, from a dated price file"),
     "precheck": ("scripts.precheck", "could we fail over (or back) now, and how long would it take"),
     "announce": ("scripts.announce", "write a message to people; --preview shows it"),
     "report": ("scripts.report", "the post-incident or post-rollback report of a run"),

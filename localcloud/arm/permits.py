@@ -51,6 +51,7 @@ BUILT_IN: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 
+EVERYTHING: Body = {"actions": ["*"], "notActions": [], "dataActions": ["*"], "notDataActions": []}
 _ROLE_WRITE = "Microsoft.Authorization/roleAssignments/write"
 
 
@@ -91,6 +92,16 @@ class Permits:
         )
         (self.used if allowed else self.refused)[who.name, action] += 1
         return allowed
+
+    def shown(self, who: Principal, scope: str) -> list[Body]:
+        """What `who` may do at a scope, one entry a role (Permissions - List For Resource Group, 2022-04-01)."""
+        if who.owner:
+            return [EVERYTHING]
+        kinds = ("actions", "notActions", "dataActions", "notDataActions")
+        return [
+            {kind: self._permissions(role, kind) for kind in kinds}
+            for role in self.roles.of(who.object_id, scope)
+        ]
 
     def _grants(self, role: Role, action: str) -> bool:
         return covered(action, self._permissions(role, "actions")) and not covered(

@@ -248,6 +248,30 @@ async def scope_tags(door: Door, call: Call) -> web.Response:
     return web.json_response({**shown, "properties": {"tags": entry.body.get("tags") or {}}})
 
 
+async def permissions(door: Door, call: Call) -> web.Response:
+    """What the caller may do at the scope that it asks of. Anybody may ask that."""
+    from localcloud.arm.permits import EVERYTHING
+
+    who = door.who(call.request)
+    if who is None or door.permits is None:
+        return door.page(call, [EVERYTHING])
+    return door.page(call, door.permits.shown(who, call.path.scope))
+
+
+async def name_check(door: Door, call: Call) -> web.Response:
+    """POST ``checkNameAvailability``: a globally unique name is free here unless this cloud has such a resource."""
+    given = call.body or {}
+    name, kind = str(given.get("name", "")), str(given.get("type", ""))
+    kind = {"site": "Microsoft.Web/sites"}.get(kind.lower(), kind)
+    taken = any(e.path.name.lower() == name.lower() for e in door.service.store.of_type(kind))
+    return web.json_response(
+        {
+            "nameAvailable": not taken,
+            **({"reason": "AlreadyExists", "message": f"{name} is already taken."} if taken else {}),
+        }
+    )
+
+
 SPECIAL: dict[tuple[str, str], Handler] = {
     **{(m, "microsoft.resources/tags"): scope_tags for m in ("GET", "PUT", "PATCH")},
     **{(m, t): nested for m in ("GET", "PUT", "DELETE") for t in NESTED},
@@ -266,6 +290,10 @@ SPECIAL: dict[tuple[str, str], Handler] = {
     **{(m, "microsoft.web/sites/config"): site_config for m in ("GET", "PUT", "PATCH")},
     ("POST", "microsoft.web/sites/config/list"): settings_list,
     ("GET", "microsoft.web/sites/functions"): functions,
+    ("GET", "microsoft.authorization/permissions"): permissions,
+    ("POST", "microsoft.storage/checknameavailability"): name_check,
+    ("POST", "microsoft.keyvault/checknameavailability"): name_check,
+    ("POST", "microsoft.web/checknameavailability"): name_check,
     ("POST", "microsoft.storage/storageaccounts/listkeys"): account_keys,
     ("POST", "microsoft.documentdb/databaseaccounts/listkeys"): account_keys,
     ("POST", "microsoft.network/applicationgateways/backendhealth"): backend_health,
