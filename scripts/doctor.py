@@ -53,10 +53,9 @@ def doctor(
         if one.group != group:
             group = one.group
             print(group)
-        print(
-            f"  {SIGNS[one.says]} {one.question}: {one.detail}"
-            + (f"\n      fix: {one.fix}" if one.fix else "")
-        )
+        fix = one.fix if one.fix != said else ""  # one command may mend many lines
+        said = one.fix or said
+        print(f"  {SIGNS[one.says]} {one.question}: {one.detail}" + (f"\n      fix: {fix}" if fix else ""))
     print(sentence(answers))
     return int(code)
 

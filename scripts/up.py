@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recovery.engine import Event
+from recovery.errors import DrError
 from recovery.exit_codes import ExitCode
 from recovery.model import Action, Json, Plan
 from scripts import switch
@@ -106,6 +107,8 @@ def go(
             print("\n".join(switch.plan_lines(plan)), flush=True)
         done = plan
         handed: dict[str, Json] = {}
+        if Action.CREATE in allow and plan.changes:
+            _say_cost(root)
         if plan.changes:
             switch.confirm(plan, yes)
         record = RunRecord.begin(
@@ -154,6 +157,16 @@ def _ensure_stack(root: Path, stack: str, allow: frozenset[Action]) -> None:
         switch.say(f"making stack {stack}")
         provider = os.environ.get("DR_SECRETS_PROVIDER")
         cli.run("stack", "init", stack, *(("--secrets-provider", provider) if provider else ()))
+
+
+def _say_cost(root: Path) -> None:
+    """What is about to be made costs money: said before anybody agrees to it."""
+    from scripts.cost import reckoned
+
+    try:
+        switch.say(f"cost: {reckoned(root).sentence} (dr cost has the lines)")
+    except DrError as error:
+        switch.say(f"cost: not known ({error.summary})")
 
 
 def _watch(lock: switch.FootprintLock) -> Callable[[Event], None]:
