@@ -43,6 +43,7 @@ from localcloud.dns.names import Names
 from localcloud.dns.resolver import CachingResolver
 from localcloud.dns.server import Server as DnsServer
 from localcloud.durations import Clock
+from localcloud.effects.alerts import Alerts
 from localcloud.effects.containers import Containers
 from localcloud.effects.edge import Edge
 from localcloud.effects.gateways import Gateways
@@ -98,6 +99,7 @@ class LocalServer:
         self.misbehaviour = Misbehaviour(self.control, self.names)
         self.primary = Primary(self.control)
         self.offers = Offers(self.scale_sets)
+        self.alerts = Alerts(self.bus, self.clock)
         self.store = Store(LOCAL_SUBSCRIPTION)
         self.images = Images()
         self.vaults = Vaults(self.bus, self._may, self.control.data_door)
@@ -108,7 +110,7 @@ class LocalServer:
         self.service = Service(self.store, self.bus, self.context, self.clock, settle=self.scale_sets.settle)
         self.door = Door(
             self.service, self.control,
-            {**SPECIAL, **handlers(self.scale_sets, self.gateways, self.clock), **self.offers.handlers()},
+            {**SPECIAL, **handlers(self.scale_sets, self.gateways, self.clock), **self.offers.handlers(), **self.alerts.handlers()},
         )  # fmt: skip
         self.permits = Permits(self.store, self.roles) if enforce_roles else None
         self.door.permits = self.permits
@@ -224,6 +226,7 @@ class LocalServer:
             guard=self.control.data_door,
         )  # fmt: skip
         self.context.data = self.data
+        setattr(self.data, "logged", self.alerts.wrote)  # noqa: B010 (the port names less than the plane has)
 
     async def _start_provider(self) -> None:
         self.provider, self.provider_port = await self.serve_provider(self.state / "endpoints.json")
@@ -329,7 +332,7 @@ class LocalServer:
             ("PUT", "world", world), ("PUT", "delegations", self.misbehaviour.delegations), ("GET", "roles", roles),
             ("GET", "resolvers", resolvers), ("DELETE", "resolvers", resolvers),
             ("GET", "images", self.images.control), ("PUT", "images", self.images.control),
-            ("GET", "offers", self.offers.control), ("PUT", "offers", self.offers.control),
+            ("GET", "alerts", self.alerts.control), ("GET", "offers", self.offers.control), ("PUT", "offers", self.offers.control),
             ("POST", "certificate", self.issuer.control),
         ):  # fmt: skip
             self.control.route(method, name, handler)
@@ -356,7 +359,9 @@ class LocalServer:
         if self.provider is not None:
             await processes.end(self.provider, 1.0)
         await self.sessions.stop()
-        await asyncio.gather(self.scale_sets.stop(), self.gateways.stop(), self.vaults.stop())
+        await asyncio.gather(
+            self.scale_sets.stop(), self.gateways.stop(), self.vaults.stop(), self.alerts.stop()
+        )
         if self.aws is not None:
             await self.aws.stop()
         if self.data is not None:

@@ -66,8 +66,8 @@ def all_of(footprint: Footprint, name: str, preview: Callable[[str], Plan]) -> l
     }
     if name == "failover":
         looks["the data in Azure is fresh"] = lambda: _age(footprint)
-        looks["quota and size of the scale set"] = lambda: _quota()
-        looks["certificate"] = lambda: _certificate(footprint)
+        looks["quota and size of the scale set"] = lambda: _ready(footprint, "quota")
+        looks["certificate"] = lambda: _ready(footprint, "certificate")
     else:
         looks["the primary answers, all of it"] = lambda: _primary(footprint)
         looks["nothing is owed"] = lambda: _owed(footprint)
@@ -169,22 +169,22 @@ def _age(footprint: Footprint) -> tuple[bool, str]:
     return max(ages.values()) <= MOST_AGE, ", ".join(f"{flow} {age:.0f} s old" for flow, age in ages.items())
 
 
-def _quota() -> tuple[bool, str]:
+def _ready(footprint: Footprint, check: str) -> tuple[bool, str]:
+    """One of readiness' checks, asked now (dr ready): neither quota nor a certificate is as it was last month."""
+    from clouds.readiness.run import PROBES, look
+    from clouds.readiness.world import ReadyWorld
     from recovery.errors import Unobserved
+    from recovery.readiness.model import Verdict, judged
+    from recovery.readiness.registry import named
 
-    raise Unobserved(
-        "quota and availability of the VM size are not asked yet",
-        "neither is guaranteed by having been there last month",
-        "az vm list-usage -l LOCATION",
-    )
-
-
-def _certificate(footprint: Footprint) -> tuple[bool, str]:
-    gateway = footprint.of_type("azure-native:network:ApplicationGateway")
-    held = (footprint.body(gateway).get("properties") or {}).get("sslCertificates") or []
-    if not held:
-        return True, "the settings name none: the gateway has no HTTPS listener"
-    return True, f"{len(held)} on the gateway; its validity is readiness' question (READY-6)"
+    world = ReadyWorld(footprint.root, "precheck", environ=footprint.environ)
+    try:
+        result = judged(named([check])[0], look(PROBES[check], world))
+    finally:
+        world.close()
+    if result.verdict is Verdict.UNKNOWN:
+        raise Unobserved(result.sentence, "nothing can be concluded about it", result.fix)
+    return result.verdict is Verdict.READY, result.sentence
 
 
 def _primary(footprint: Footprint) -> tuple[bool, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from aiohttp import ClientSession, web
@@ -88,6 +88,8 @@ class DataPlane:
         self._cosmos: dict[str, tuple[str, CosmosDoor, _CosmosServer]] = {}
         self._apps: dict[str, tuple[str, FunctionApp]] = {}
         self.topology = Topology()
+        self.logged: Callable[[str, str], None] = lambda _operation, _key: None
+        """Told each write: (operation, ``/account/container/blob``), as a storage account's log has it."""
         self.storage = Storage(f"http://127.0.0.1:{self._ports[0]}", storage_key)
         self.events = EventGrid(self.topology, self.storage, self.blob_endpoint, self._call, scale)
 
@@ -227,6 +229,7 @@ class DataPlane:
     # -- what the doors tell ----------------------------------------------------------------------------------------
 
     async def _changed(self, change: BlobChange) -> None:
+        self.logged(change.api, f"/{change.account}/{change.container}/{change.blob}")
         await self.events.blob_changed(change)
 
     async def _configured(self, account: str) -> None:

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recovery.model import Json
 from recovery.readiness.model import Result, Verdict
-from recovery.readiness.report import Report
+from recovery.readiness.report import ORDER, Report
 from recovery.readiness.trail import Trail
 
 DAYS = 366
@@ -69,7 +69,7 @@ def grid(runs: Sequence[Report], today: date) -> Grid:
         good = sum(r.verdict is Verdict.READY for r in every)
         cells = tuple(_cell(weeks.get(n, []), starts[n]) for n in range(WEEKS))
         last = newest[id]
-        rows.append(Row(id, last.title, last.requirement, cells, f"{100 * good / len(every):.0f} %"))
+        rows.append(Row(id, last.title, last.requirement, cells, _percent(good, len(every))))
     heads = tuple(
         f"{s:%b %Y}" if n == 0 or s.month != starts[n - 1].month else "" for n, s in enumerate(starts)
     )
@@ -82,6 +82,16 @@ def _cell(found: Sequence[tuple[str, Result]], start: date) -> Cell:
     worst = min((r.verdict for _, r in found), key=_WORST.index)
     at, result = next((a, r) for a, r in reversed(found) if r.verdict is worst)
     return Cell(CSS[worst], f"week of {start}: {len(found)} run(s), {worst}. {at[:10]}: {result.sentence}")
+
+
+def _percent(good: int, total: int) -> str:
+    """One failure in a year must not be rounded away."""
+    return "100 %" if good == total else f"{min(99.9, 100 * good / total):.1f} %"
+
+
+def worst_first(results: Sequence[Result]) -> list[Result]:
+    """Not ready, then unknown, then ready; the gravest first in each."""
+    return sorted(results, key=lambda one: (_WORST.index(one.verdict), ORDER.index(one.severity)))
 
 
 def longest(runs: Sequence[Report]) -> list[tuple[str, float]]:
@@ -142,6 +152,9 @@ def _render(name: str, **values: Json) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(
-        evidence=evidence, css=lambda verdict: CSS[verdict], when=lambda t: t[:16].replace("T", " ")
+        evidence=evidence,
+        css=lambda verdict: CSS[verdict],
+        worst_first=worst_first,
+        when=lambda t: t[:16].replace("T", " "),
     )
     return environment.get_template(name).render(**values)

@@ -97,6 +97,7 @@ class Standing:
         checks: Sequence[Check] = [c for c in CHECKS if not ids or c.id in ids]
         world = self._world(environ)
         world.prepare()
+        self.beat()  # two days last five minutes here
         if self.settings is not None:
             world.root = self.settings
         try:
@@ -264,7 +265,14 @@ class Standing:
     # -- the dead man's switch ---------------------------------------------------------------------------------
 
     def watch(self) -> None:
+        """Armed, and quiet: the heartbeat has been seen by the rule's next evaluation."""
         watchdog.arm_aws(self.world.aws("cloudwatch"), TOPIC)
+        self.beat()
+        while any(rule["fired"] for rule in self.cloud.control("GET", "alerts")["rules"]):
+            time.sleep(0.2)
+
+    def beat(self) -> list[str]:
+        return watchdog.beat(self.world.journal, self.world.aws("cloudwatch"), datetime.now(UTC), {})
 
     # -- settings that are no part of the footprint ------------------------------------------------------------
 
