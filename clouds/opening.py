@@ -16,8 +16,6 @@ from recovery.model import Json
 from recovery.opening import VERSIONS, Change, Place, Step, Thing
 from recovery.permissions import ROLES, Need, azure, role
 
-OWN_ROLES = ("operator",)
-"""What the tools' identity is granted, once the footprint's group exists."""
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 """AcrPull (learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers)."""
 ISSUER = "https://token.actions.githubusercontent.com"
@@ -192,12 +190,17 @@ class Opening:
         ]
 
     def _own_grants(self) -> list[tuple[str, str, str]]:
-        """What the identity of `dr in-azure` needs, once it exists and there is a footprint to work on."""
+        """What the project's own identities need, once they exist and there is a footprint to work on: that of
+        `dr in-azure` operates, that of the sync's workloads finds where the data lives."""
         if self._look(self._place.footprint, VERSIONS["group"]) is None:
             return []
-        body = self._look(self._place.tools, VERSIONS["identity"])
-        principal = str(((body or {}).get("properties") or {}).get("principalId") or "")
-        return [(key, principal, "ServicePrincipal") for key in OWN_ROLES] if principal else []
+        found = []
+        for key, identity in (("operator", self._place.tools), ("sync", self._place.sync)):
+            body = self._look(identity, VERSIONS["identity"])
+            principal = str(((body or {}).get("properties") or {}).get("principalId") or "")
+            if principal:
+                found.append((key, principal, "ServicePrincipal"))
+        return found
 
     def _pull(self) -> Step:
         """The tools' identity may pull the image."""
@@ -236,7 +239,7 @@ class Opening:
         # State and its key live in the group of their own; who runs the program needs both.
         return [
             *scopes,
-            *([place.group] if key != "approver" and subscription not in scopes else []),
+            *([place.group] if key not in ("approver", "sync") and subscription not in scopes else []),
         ]
 
     # -- doing -------------------------------------------------------------------------------------------------

@@ -89,6 +89,11 @@ class Place:
         )
 
     @property
+    def sync(self) -> str:
+        """The identity of the sync's workloads, made by the first up."""
+        return f"{self.footprint}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-{self.prefix}-sync"
+
+    @property
     def footprint(self) -> str:
         """The footprint's group, made by the first up."""
         return f"/subscriptions/{self.subscription}/resourceGroups/rg-{self.prefix}-dr"

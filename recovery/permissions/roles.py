@@ -75,7 +75,6 @@ READINESS = Role(
     ("ready", "doctor", "drift", "status", "precheck", "cert"), Need.GROUP,
     actions=(
         *parts.LOOK, *parts.CHALLENGE,
-        *grants("the image that instances boot from is there", "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read"),
         *grants("the dead man's switch fires or not", "Microsoft.AlertsManagement/alerts/read"),
         *grants("dr doctor asks what this identity may do", "Microsoft.Authorization/permissions/read"),
     ),

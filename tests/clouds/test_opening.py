@@ -185,6 +185,16 @@ def test_the_tools_identity_becomes_an_operator_once_there_is_something_to_opera
     assert changed(world.opening(image=False).survey()) == wanted
 
 
+def test_the_syncs_identity_may_find_the_data_once_the_first_up_has_made_it(world: World) -> None:
+    world.opened(image=False)
+    world.arm.put(world.place.footprint, {"location": "brazilsouth"}, "2024-03-01")
+    world.arm.put(world.place.sync, {"location": "brazilsouth"}, opening.VERSIONS["identity"])
+    principal = world.arm.get(world.place.sync, opening.VERSIONS["identity"])["properties"]["principalId"]
+    mine = [(s.what, s.why) for s in world.opening(image=False).survey() if principal in s.what]
+    assert mine == [(f"grant sync to {principal}", f"at {world.place.footprint}")]
+    assert changed(world.opened(image=False)) == []
+
+
 def test_the_image_is_found_by_what_it_is_made_of_and_named_by_digest(world: World) -> None:
     world.opened()
     one = world.opening()
