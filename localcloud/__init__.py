@@ -21,7 +21,7 @@ from typing import Any
 from recovery.errors import BadInput, Failed
 
 DEFAULT_SCALE = 60.0
-START_LIMIT = 240.0  # real seconds: the first start may install the Node parts, and a busy machine takes its time
+START_LIMIT = 240.0  # real seconds: Node parts may be installed first, and a busy machine takes its time
 
 
 @dataclass
