@@ -68,7 +68,7 @@ class Opening:
                 Step(
                     change,
                     "image",
-                    f"image standby-dr:{self._context.tag}",
+                    f"image standby:{self._context.tag}",
                     "built in Azure from these sources",
                     self.image,
                 )

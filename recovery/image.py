@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 
-REPOSITORY = "standby-dr"
+REPOSITORY = "standby"
 FILES = (
     "Dockerfile",
     "requirements-image.lock",

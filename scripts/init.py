@@ -85,6 +85,8 @@ def init(
         root / env_file, endpoints, place, {"AWS_ACCOUNT_ID": aws_account or os.environ.get("AWS_ACCOUNT_ID", ""),
                                  "DR_FEDERATION_AUDIENCE": opening.audience, "DR_IMAGE": opening.image},
     )  # fmt: skip
+    if opening.image and format == "text":
+        switch.say(f"the image is {opening.image}: it stands as standby:sync.image in both stack files")
     verdict = _verdict(steps, dry_run, env_file if written else None)
     if format == "json":
         switch.print_json({"steps": [_json(s) for s in steps], "image": opening.image, "audience": opening.audience,

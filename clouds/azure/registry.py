@@ -66,7 +66,7 @@ class Registry:
         self._name = id.rpartition("/")[2].lower()
 
     def find(self, wanted_tag: str) -> str | None:
-        """The image of that tag by digest (``HOST/standby-dr@sha256:...``), None when no run has made it."""
+        """The image of that tag by digest (``HOST/standby@sha256:...``), None when no run has made it."""
         return next((self._by_digest(i) for i in self._images() if i.get("tag") == wanted_tag), None)
 
     def newest(self) -> str | None:

@@ -8,6 +8,8 @@ from clouds.gates.world import version
 from clouds.readiness.world import ReadyWorld
 from recovery.arm.placeholders import references, resolve
 from recovery.model import Desired, Json
+from recovery.permissions import azure
+from recovery.permissions import role as known_role
 
 Evidence = dict[str, Json]
 TOKEN = "azure-native:authorization:RoleAssignment"  # noqa: S105 (a type's name)
@@ -41,10 +43,12 @@ def identities(world: ReadyWorld) -> Evidence:
         if principal in names:
             live[principal, _leaf(held["roleDefinitionId"]), str(held["scope"]).lower()] = str(body["id"])
     wanted = {key for key in wanted if key[0] in names}
+    # Granted by `dr init`, and no part of the program (docs/permissions.md).
+    ours = {azure.name_of(world.endpoints.subscription, known_role("sync"))}
     return {
         "checked": len(live),
         "lacking": [_row(key, names, "") for key in sorted(wanted - set(live))],
-        "excess": [_row(key, names, live[key]) for key in sorted(set(live) - wanted)],
+        "excess": [_row(key, names, live[key]) for key in sorted(set(live) - wanted) if key[1] not in ours],
     }  # fmt: skip
 
 

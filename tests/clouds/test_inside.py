@@ -187,7 +187,7 @@ def test_a_command_that_fails_returns_its_own_code(world: World) -> None:
 
 
 def test_another_image_than_a_built_one_cannot_be_started(world: World) -> None:
-    stranger = f"{world.place.registry_name}.azurecr.io/standby-dr@sha256:{'0' * 64}"
+    stranger = f"{world.place.registry_name}.azurecr.io/standby@sha256:{'0' * 64}"
     with pytest.raises(Exception, match="InaccessibleImage"):
         world.inside.start(world.order("--version", image=stranger))
 

@@ -199,7 +199,7 @@ def test_the_image_is_found_by_what_it_is_made_of_and_named_by_digest(world: Wor
     world.opened()
     one = world.opening()
     one.survey()
-    assert one.image.startswith(f"{world.place.registry_name}.azurecr.io/standby-dr@sha256:")
+    assert one.image.startswith(f"{world.place.registry_name}.azurecr.io/standby@sha256:")
 
 
 def test_an_image_whose_sources_lack_a_file_is_not_built(world: World) -> None:
