@@ -16,7 +16,6 @@ from pathlib import Path
 from clouds.gates.world import within
 from clouds.journal_place import home, utc_now
 from clouds.program import stack_config
-from recovery.errors import BadInput
 from recovery.messages.texts import Message
 from recovery.model import Json
 
@@ -26,10 +25,14 @@ OUTBOX = "outbox"
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel. url: an apprise URL with its secrets in it, so it is never shown; OUTBOX for the local copy."""
+    """One channel. url: an apprise URL with its secrets in it, so it is never shown; OUTBOX for the local copy.
+
+    trouble: why nothing can be sent on it ("" when it can): said for each message, and no hindrance to the others.
+    """
 
     name: str
     url: str
+    trouble: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,8 @@ Deliver = Callable[[Channel, Message], Delivery]
 def channels(
     root: Path, audience: str, environ: Mapping[str, str] = os.environ, stack: str = "standby"
 ) -> list[Channel]:
-    """The channels of an audience, the outbox first, as `stack`'s file names them. Raises BadInput for a URL whose
-    variables are not set."""
+    """The channels of an audience, the outbox first, as `stack`'s file names them. A URL whose variables are not set is a
+    channel in trouble, never an exception."""
     project, config, _ = stack_config(root, stack)
     named: Mapping[str, Json] = json.loads(config.get(f"{project}:channels") or "{}")
     found = [Channel(OUTBOX, str(home(root, environ) / OUTBOX / f"{audience}.jsonl"))]
@@ -61,12 +64,9 @@ def channels(
         url = str(one["url"])
         missing = [name for name in re.findall(r"\$\{(\w+)\}", url) if not environ.get(name)]
         if missing:
-            raise BadInput(
-                f"channel {one['name']} needs {', '.join(missing)} in the environment",
-                "its messages would not be sent",
-                f"export {missing[0]}=...    (the settings hold no secrets)",
-            )
-        found.append(Channel(str(one["name"]), re.sub(r"\$\{(\w+)\}", lambda m: environ[m[1]], url)))
+            found.append(Channel(str(one["name"]), "", f"{', '.join(missing)} is not set in the environment"))
+        else:
+            found.append(Channel(str(one["name"]), re.sub(r"\$\{(\w+)\}", lambda m: environ[m[1]], url)))
     return found
 
 
@@ -74,6 +74,8 @@ def deliver(channel: Channel, message: Message) -> Delivery:
     """Send one message to one channel, within TIMEOUT_SECONDS. Never raises for what a channel does."""
     if channel.name == OUTBOX:
         return _keep(channel, message)
+    if channel.trouble:
+        return Delivery(channel.name, utc_now(), channel.trouble)
     try:
         taken = within(TIMEOUT_SECONDS, lambda: _apprise(channel.url, message))
     except Exception as error:  # noqa: BLE001 (any trouble of a channel is an answer: it must not stop a failover)
@@ -86,7 +88,7 @@ def _apprise(url: str, message: Message) -> bool:
 
     sender = apprise.Apprise()
     if not sender.add(url):
-        return False
+        raise ValueError("apprise does not understand the URL")
     return bool(sender.notify(title=message.subject, body=message.body))
 
 

@@ -8,6 +8,7 @@ import time
 from aiohttp import web
 
 from localcloud.control import Control, Cut
+from localcloud.primary_images import PrimaryImages
 
 ADDRESSES = ("192.0.2.10", "192.0.2.11")
 """Documentation addresses (RFC 5737) that stand for the primary's static ones."""
@@ -18,8 +19,8 @@ _SITE = "<!doctype html><title>demay</title><h1>demay</h1><p>served by the prima
 class Primary:
     """Two servers. state of an address: up, down (connections are cut), failing (503), hanging (no answer)."""
 
-    def __init__(self, control: Control) -> None:
-        self._control = control
+    def __init__(self, control: Control, images: PrimaryImages | None = None) -> None:
+        self._control, self._images = control, images
         self.states = dict.fromkeys(ADDRESSES, "up")
         self.ports: dict[str, int] = {}
         self._runners: list[web.ServerRunner] = []
@@ -71,10 +72,23 @@ class Primary:
             raise Cut
         if state == "failing":
             return web.json_response({"status": "failing", "cloud": "primary"}, status=503)
+        if request.path.startswith("/images/") and self._images is not None:
+            return await self._image(request, self._images)
         if (request.host or "").lower().startswith("api.") or request.path == "/health":
             word = {"status": "healthy", "cloud": "primary"}
             return web.json_response(word if request.path == "/health" else {**word, "path": request.path})
         return web.Response(text=_SITE, content_type="text/html")
+
+    async def _image(self, request: web.BaseRequest, images: PrimaryImages) -> web.StreamResponse:
+        """PUT and GET of one image, as the API in AWS answers them."""
+        name, headers = request.path.removeprefix("/images/"), {"X-Cloud": "primary"}
+        if request.method == "PUT":
+            kind = request.headers.get("Content-Type", "application/octet-stream")
+            return web.json_response(
+                {}, status=await images.put(name, await request.read(), kind), headers=headers
+            )
+        status, data = await images.get(name)
+        return web.Response(body=data, status=status, headers=headers)
 
     async def _set(self, request: web.Request) -> web.StreamResponse:
         given = await request.json()
@@ -93,3 +107,5 @@ class Primary:
         """Close the ports."""
         for runner in self._runners:
             await runner.cleanup()
+        if self._images is not None:
+            await self._images.close()

@@ -47,6 +47,7 @@ from localcloud.effects.alerts import Alerts
 from localcloud.effects.containers import Containers
 from localcloud.effects.edge import Edge
 from localcloud.effects.gateways import Gateways
+from localcloud.effects.image_store import ImageStore
 from localcloud.effects.images import Images
 from localcloud.effects.offers import Offers
 from localcloud.effects.reports import handlers
@@ -57,6 +58,7 @@ from localcloud.effects.vaults import Vaults
 from localcloud.graph import Graph
 from localcloud.opened import opened
 from localcloud.primary import Primary
+from localcloud.primary_images import PrimaryImages
 from localcloud.registry import Registries
 from localcloud.sessions import Sessions
 from recovery.errors import BadInput
@@ -97,9 +99,12 @@ class LocalServer:
         self.roles = Roles(self.bus, self.clock)
         self.names = Names(self.bus, self.clock)
         self.misbehaviour = Misbehaviour(self.control, self.names)
-        self.primary = Primary(self.control)
         self.offers = Offers(self.scale_sets)
         self.alerts = Alerts(self.bus, self.clock)
+        self.aws = None if bare else Aws(state, _source())
+        self.primary = Primary(
+            self.control, PrimaryImages(self.aws.url, _source()) if self.aws is not None else None
+        )
         self.store = Store(LOCAL_SUBSCRIPTION)
         self.images = Images()
         self.vaults = Vaults(self.bus, self._may, self.control.data_door)
@@ -123,11 +128,11 @@ class LocalServer:
         self.graph = Graph(self.door.who, lambda: self.permits is not None)
         self.bus.lookup, self.bus.bodies = self.store.lookup, self.store.bodies
         self.bus.subscribe(self._release)
+        self.scale_sets.images = ImageStore(self.bus, self.keys["storage"]).environment
         self.authority = DnsServer(self.misbehaviour.of("authority", self._authoritative))
         self.parent = DnsServer(self.misbehaviour.of("parent", self.names.delegated))
         self.resolvers: list[CachingResolver] = []
         self.data: DataPlane | None = None
-        self.aws = None if bare else Aws(state, _source())
         self.runner: web.AppRunner | None = None
         self.url = ""
         self.provider: asyncio.subprocess.Process | None = None

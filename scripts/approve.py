@@ -9,6 +9,7 @@ import typer
 
 from recovery.errors import BadInput
 from recovery.exit_codes import ExitCode
+from recovery.report.evidence import said
 from scripts import switch
 from scripts.command import run
 
@@ -54,7 +55,12 @@ def approve(
             for one in asked["asks"]:
                 print(f"  {one['step']}, of the {' or '.join(one['missing'])}: {one['sentence']}")
                 for name, seen in one["evidence"].items():
-                    print(f"      {name}: {seen}")
+                    if text := said(seen):
+                        print(f"      seen: {name}: {text}")
+                for language, text in (one.get("drafts") or {}).items():
+                    print(
+                        f"      draft ({language}):\n        | " + text.strip().replace("\n", "\n        | ")
+                    )
             print(f"{len(asked['asks'])} question(s) are open in {begun.id}.")
         return int(ExitCode.CLEAN)
     if no and break_glass:

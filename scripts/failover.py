@@ -60,7 +60,6 @@ def failover(
     begun = begin(
         root, "failover", engine, reason=reason, scenario=scenario, drill=drill, primary_gone=primary_gone
     )
-    switch.say(f"run {begun.id}{' (a drill)' if drill else ''}")
     return carry_on(root, begun, wait, format, speaker)
 
 

@@ -37,7 +37,7 @@ def rehearse(
     ] = False,
     format: Annotated[str, typer.Option(help="text or json: what is printed on stdout at the end.")] = "text",
 ) -> int:
-    """Build a standby, meddle with it, repair it, fail over to it and back, and say whether it holds.
+    """Build a standby, meddle with it, repair it, carry data to it, fail over to it and back by the runbooks, and account for it.
 
     Everything runs on this machine, on loopback, in a folder that is thrown away. Examples:
 
@@ -65,7 +65,7 @@ def rehearse(
     with _interruptible():
         try:
             with open_world(chosen, state, scale, record) as world:
-                Story(world, record).run()
+                Story(world, record, out=out.absolute()).run()
         except KeyboardInterrupt:
             record.stopped_by_person = True
         except Ended:

@@ -33,7 +33,6 @@ def rollback(
     switch.check_options("standby", engine, format)
     root = project_root()
     begun = begin(root, "rollback", engine, reason=reason, scenario="", drill=False, primary_gone=False)
-    switch.say(f"run {begun.id}")
     return carry_on(root, begun, wait, format, speaker)
 
 

@@ -24,6 +24,7 @@ from scripts.run_view import Terminal, summary, verdict
 if TYPE_CHECKING:
     from clouds.journal_place import SharedJournal
     from clouds.runbook.calls import Handler
+    from clouds.runbook.executor import Watcher
     from clouds.runbook.footprint import Footprint
     from clouds.runbook.people import People
     from clouds.runbook.runs import Begun
@@ -104,7 +105,37 @@ def begin(
 
 
 def carry_on(root: Path, begun: Begun, patience: float | None, format: str, speaker: str = "") -> int:
-    """Carry a run out until it has ended, or only people can go on and `patience` (real seconds) is over."""
+    """Carry a run out, talking to the person at this terminal. Returns the exit code."""
+    from clouds.endpoints import load
+
+    scale = load().scale
+
+    def watcher(journal: SharedJournal, publish: Publish, spoken: Spoken) -> Terminal:
+        terminal = Terminal(begun, scale, publish, lambda: journal.records)
+        if sys.stdin.isatty():
+            terminal.listen(lambda line: spoken(line, speaker))
+        return terminal
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    return tell(carry_through(root, begun, patience, watcher), begun, scale, format)
+
+
+Publish = Callable[[Mapping[str, Json]], None]
+Spoken = Callable[[str, str], str]
+"""(line, who types) -> what became of it."""
+
+
+def carry_through(
+    root: Path,
+    begun: Begun,
+    patience: float | None,
+    watcher: Callable[[SharedJournal, Publish, Spoken], Watcher],
+) -> State:
+    """Carry a run out until it has ended, or only people can go on and `patience` (real seconds) is over.
+
+    watcher: makes whoever looks on, given the journal, a way to publish what is asked, and one to take a typed word.
+    """
+    from clouds.notify import channels
     from clouds.runbook.assemble import places
     from clouds.runbook.executor import Executor
     from clouds.runbook.footprint import Footprint
@@ -112,31 +143,38 @@ def carry_on(root: Path, begun: Begun, patience: float | None, format: str, spea
     from clouds.runbook.people import load_people
     from clouds.runbook.runner import Threads
     from clouds.runbook.runs import book_named
+    from clouds.runbook.updates import StatusUpdates
 
-    signal.signal(signal.SIGTERM, _interrupt)
     with one_run(root):
         release_the_dead(root)
         with switch.FootprintLock(root, "standby") as lock:
             footprint = Footprint(root)
             journal = open_journal(root)
             found = places(footprint, inbox_folder(root))
-            inbox = Inbox(found, begun.keys, journal, footprint.world.now, refused=switch.say)
             people = load_people(root)
-            terminal = Terminal(begun, footprint.endpoints.scale, publisher(footprint, begun))
-            if sys.stdin.isatty():
-                terminal.listen(lambda line: _spoken(root, found, people, begun, line, speaker))
+            looking_on = watcher(
+                journal,
+                publisher(footprint, begun),
+                lambda line, speaker: _spoken(root, found, people, begun, line, speaker),
+            )
+            inbox = Inbox(found, begun.keys, journal, footprint.world.now, refused=looking_on.said)
+            updates = StatusUpdates(
+                begun, journal, lambda: channels(root, "internal"), footprint.world.now, footprint.endpoints.scale,
+                say=looking_on.said,
+            )  # fmt: skip
             executor = Executor(
                 book_named(begun.book), begun.id, begun.people, journal, _effects(root, footprint, begun, lock),
-                Threads(), footprint.world.now, words=inbox.words, watcher=terminal, patience=patience,
-                drill=begun.drill, scale=footprint.endpoints.scale,
+                Threads(), footprint.world.now, words=inbox.words, watcher=looking_on, patience=patience,
+                drill=begun.drill, scale=footprint.endpoints.scale, beside=updates.look,
             )  # fmt: skip
             try:
                 state = executor.go()
             finally:
+                updates.wait(5.0)
                 journal.rest()
                 mirror(root, footprint)
             lock.note(f"{begun.book}: {state.mode}")
-    return tell(state, begun, footprint.endpoints.scale, format)
+    return state
 
 
 def tell(state: State, begun: Begun, scale: float, format: str) -> int:

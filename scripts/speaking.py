@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from recovery.errors import BadInput, DrError, Stopped
 from recovery.model import Json
+from recovery.runbook.roles import Role
 
 if TYPE_CHECKING:
     from clouds.runbook.people import People
@@ -21,13 +22,14 @@ def current(root: Path, run: str = "") -> tuple[Begun, Mapping[str, Json]]:
     Raises Stopped when there is none.
     """
     from clouds import journal_place
+    from clouds.endpoints import load
     from clouds.runbook.runs import newest, state_of, unfinished
     from scripts.run_view import document
 
     records = journal_place.read(root).records
     begun = newest(records, id=run) if run else unfinished(records)
     if begun is not None:
-        return begun, document(state_of(begun, records))
+        return begun, document(state_of(begun, records), begun, load().scale, records)
     return _elsewhere(root, run)
 
 
@@ -84,7 +86,7 @@ def say(
         key, shown = str(question["key"]), str(question["sentence"])
         identity, role = _speaker(known, question, identity, role, glass=kind == "glass")
     else:
-        identity = identity or _only(known)
+        identity = identity or (_holder(known, Role.PM) if kind == "draft" else _only(known))
     word = Word(begun.id, kind, identity, key, role, shown, reason, time.time())
     reached = send(places if places is not None else places_of(root), word, known.signed(word))
     return f"{identity} says {kind} {step}".rstrip() + f" to {begun.id} ({', '.join(reached)})"
@@ -129,6 +131,12 @@ def _speaker(
         "an approval is one person's, in one role",
         f"dr approve {question['step']} --as {able[0][0] if able else 'WHO'}",
     )
+
+
+def _holder(people: People, role: str) -> str:
+    """The one person here who has a role; "" where that is not clear."""
+    able = [who for who in people.here() if role in people.roles[who]]
+    return able[0] if len(able) == 1 else _only(people)
 
 
 def _only(people: People) -> str:

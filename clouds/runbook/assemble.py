@@ -64,24 +64,15 @@ def effects(
     gateway_up: Callable[[str], None] | None = None,
 ) -> dict[str, Handler]:
     """The table of this run. up: see `AzureEffects`; hand_over: of Pulumi's checkpoint."""
-    from clouds.aws.session import client
-    from clouds.sync.names import source_names
-
-    source = source_names(footprint.root, "standby")
     azure = AzureEffects(footprint, up, gateway_up)
     books = BookEffects(fence(footprint), precheck, hand_over, lambda stack, say: _whole(up, stack, say))
-    primary = PrimaryEffects(
-        footprint, lambda service: client(service, source.region, footprint.endpoints.aws_url), source
-    )
     sync = sync_effects(footprint.root, footprint.environ)
     messages = MessageEffects(
         begun, lambda audience: channels(footprint.root, audience, footprint.environ), footprint.world.now
     )
-    writing = primary.writing() | {
-        kind: handler for kind, handler in sync.items() if kind.startswith(("freeze.", "triggers."))
-    }
+    writing = {kind: handler for kind, handler in sync.items() if kind.startswith(("freeze.", "triggers."))}
     asking = {kind: handler for kind, handler in sync.items() if kind in PRIMARY_SYNC}
-    rest = {kind: handler for kind, handler in sync.items() if kind not in writing | asking}
+    rest = {kind: handler for kind, handler in sync.items() if kind not in {**writing, **asking}}
     if begun.primary_gone:
         gone = dict.fromkeys([*writing, *PRIMARY_SYNC], writing["freeze.is"])
         writing, asking = (
@@ -95,7 +86,7 @@ def effects(
         )
     books.freezer = writing.get("freeze.apply")
     table = {
-        **azure.table(), **books.table(), **CheckEffects(footprint, azure).table(), **primary.looking(),
+        **azure.table(), **books.table(), **CheckEffects(footprint, azure).table(), **PrimaryEffects(footprint).table(),
         **messages.table(), **rest, **writing, **asking,
     }  # fmt: skip
     if begun.drill:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Mapping
@@ -17,8 +18,8 @@ from recovery import chunks
 from recovery.journal.chain import Kind
 from recovery.model import Json
 
-MARK = "dr-probe/"
-"""Test data's prefix: left out of every proof, and removed (Definitions, VAL-2)."""
+MARK = ".dr-probe/"
+"""Test data's prefix: left out of every proof, and removed (Definitions, VAL-2; `clouds.sync.reconcile.SPARED`)."""
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -107,22 +108,26 @@ class CheckEffects:
             documents.delete(str(one["id"]), name)
 
     def idle(self, args: Mapping[str, Json], call: Call) -> Outcome:
-        """No upload of the last minutes lacks its documents: nothing is still being processed (BACK-5)."""
-        documents, waiting = self.at.documents(), list[str]()
-        since = (call.state.started or 0.0) - 86400
-        with closing(self.at.blobs("storage-uploads")) as blobs:
-            looked = 0
-            for blob in blobs.list("uploads"):
-                if blob.last_modified.timestamp() < since or blob.name.startswith(MARK):
-                    continue
-                looked += 1
-                try:
-                    chunks.assemble(documents.partition(blob.name))
-                except chunks.IncompleteError as error:
-                    waiting.append(f"{blob.name}: {error}")
-        return seen(
-            not waiting, call, f"{len(waiting)} not converted: {'; '.join(waiting[:5])}", looked=looked
-        )
+        """Every upload has its whole documents: nothing is still being processed (BACK-5). Waits for the last ones."""
+        from clouds.sync import reconcile
+        from clouds.sync.world import SyncWorld
+
+        deadline = self.at.world.clock() + self.at.world.limit(CONVERSION_SECONDS)
+        while True:
+            world = SyncWorld(self.at.root, "standby", self.at.environ)
+            try:
+                seen_now = asyncio.run(reconcile.run(world, dry_run=True, fence=lambda: None))
+            finally:
+                world.close()
+            if not seen_now.missing:
+                return ok(complete=seen_now.complete)
+            waiting = seen_now.missing
+            if self.at.world.clock() >= deadline:
+                return failed(
+                    f"{len(waiting)} not converted: {'; '.join(waiting[:5])}", complete=seen_now.complete
+                )
+            call.say(f"{len(waiting)} upload(s) are still being converted")
+            self.at.world.pause(POLL_SECONDS)
 
     def support(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """Certificate, throughput and the uploads container (VAL-3). What cannot be seen is named, never assumed."""

@@ -55,6 +55,9 @@ class Data:
             "freeze.refuses": self.frozen(True),
             "freeze.lift": self.lift,
             "freeze.lifted": self.frozen(False),
+            "triggers.are": self.triggers_are,
+            "triggers.mute": self.triggers_mute,
+            "triggers.restore": self.triggers_restore,
             "primary.reconcile": self.reconcile_back,
         }
         table = {kind: self._answering(handler) for kind, handler in needing_aws.items()}
@@ -170,16 +173,22 @@ class Data:
     def until_empty(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """Again and again until a run carries nothing (BACK-5)."""
         moved: list[int] = []
+        conflicts: list[str] = []
         with self._world() as world:
             for _ in range(DELTAS):
                 runs = [self._carry(world, flow, True, call.say) for flow in FLOWS]
                 errors = [text for one in runs for text in one.errors]
+                conflicts += [text for one in runs for text in one.conflicts if text not in conflicts]
                 if errors:
-                    return failed("; ".join(errors[:5]), carried=moved)
+                    return failed("; ".join(errors[:5]), carried=moved, conflicts=conflicts[:100])
                 moved.append(sum(carried(one.counts) for one in runs))
                 if not moved[-1]:
-                    return ok(carried=moved)
-        return failed(f"after {DELTAS} runs there is still something to carry: {moved}", carried=moved)
+                    return ok(carried=moved, conflicts=conflicts[:100])
+        return failed(
+            f"after {DELTAS} runs there is still something to carry: {moved}",
+            carried=moved,
+            conflicts=conflicts[:100],
+        )
 
     def delta_empty(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """One more run, which must find nothing."""
@@ -230,6 +239,33 @@ class Data:
 
         with self._world() as world:
             return ok(done=freezer(world).unfreeze(str(args["what"])))
+
+    # -- triggers --------------------------------------------------------------------------------------------
+
+    def triggers_are(self, args: Mapping[str, Json], call: Call) -> Outcome:
+        """Muted: none stands. Not muted: none that was muted is still to be put back."""
+        from clouds.sync.triggers import Triggers
+
+        with self._world() as world:
+            triggers = Triggers(world)
+            standing, kept = sorted(triggers.standing()), triggers.muted()
+        if args["muted"]:
+            return seen(not standing, call, f"triggers still stand: {', '.join(standing)}", standing=standing)
+        return seen(not kept, call, f"still muted: {', '.join(kept)}", standing=standing, muted=kept)
+
+    def triggers_mute(self, args: Mapping[str, Json], call: Call) -> Outcome:
+        """Written down in the journal container first, then taken away."""
+        from clouds.sync.triggers import Triggers
+
+        with self._world() as world:
+            return ok(muted=Triggers(world).mute())
+
+    def triggers_restore(self, args: Mapping[str, Json], call: Call) -> Outcome:
+        """Exactly what was written down, looked at afterwards."""
+        from clouds.sync.triggers import Triggers
+
+        with self._world() as world:
+            return ok(restored=Triggers(world).restore())
 
     # -- what a mute has dropped -----------------------------------------------------------------------------
 

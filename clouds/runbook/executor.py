@@ -7,6 +7,7 @@ asked for again under the same key, and begins with a look at what it did.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -24,6 +25,10 @@ from recovery.runbook.steps import Runbook
 
 TICK_SECONDS = 2.0
 IDLE_SECONDS = 0.2
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
+"""Simulated seconds before a second attempt; each further one waits twice as long, up to the longest."""
+LEAST_PAUSE = 0.5
+"""Real seconds: however fast simulated time goes, what failed an instant ago is not asked again at once."""
 ENDED = (Mode.ABORTED, Mode.COMPLETED)
 
 
@@ -52,6 +57,7 @@ class Executor:
 
     words: what people have sent since the last look (approvals and the like), already proven to be theirs.
     patience: real seconds to wait when only people can go on; None for ever. clock: epoch seconds.
+    beside: called at every turn (the timer of status updates); it must not wait.
     """
 
     book: Runbook
@@ -68,6 +74,8 @@ class Executor:
     scale: float = 1.0
     tick: float = TICK_SECONDS
     idle: float = IDLE_SECONDS
+    sleep: Callable[[float], None] = time.sleep
+    beside: Callable[[State], None] = lambda state: None
     _running: set[str] = field(default_factory=set)
     _meant: set[str] = field(default_factory=set)
     _ticked: float = 0.0
@@ -83,6 +91,7 @@ class Executor:
         waiting_since: float | None = None
         while state.mode not in ENDED:
             self._begin(state)
+            self.beside(state)
             state, moved = self._look(state)
             if moved or self._running:
                 waiting_since = None
@@ -133,13 +142,20 @@ class Executor:
         return Call(do.key, do.step, do.phase, state, self.journal, say, self.drill, self.scale)
 
     def _work(self, do: Do, call: Call) -> Callable[[], Outcome]:
-        handler = self.effects.get(do.effect.kind)
+        handler, attempt = self.effects.get(do.effect.kind), call.state.of(do.step).attempt
         if handler is None:
             return lambda: failed(
                 f"nothing here can carry out {do.effect.kind}: do it by hand",
                 manual=list(self.book.step(do.step).manual),
             )
-        return lambda: handler(do.effect.args, call)
+        found = handler
+
+        def work() -> Outcome:
+            if attempt > 1:
+                self.sleep(pause_before(attempt, self.scale))
+            return found(do.effect.args, call)
+
+        return work
 
     def _look(self, state: State) -> tuple[State, bool]:
         """What has ended, what people say, what time it is. Returns whether anything changed."""
@@ -159,6 +175,11 @@ class Executor:
         alive = {one.key for one in outstanding(state) if isinstance(one, Do)}
         self._running &= alive  # given up by the clock: its late answer changes nothing
         return state, state != before
+
+
+def pause_before(attempt: int, scale: float) -> float:
+    """Real seconds to wait before an attempt after the first."""
+    return max(LEAST_PAUSE, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (attempt - 2)) / scale)
 
 
 def events_of(records: Sequence[Record]) -> list[Event]:

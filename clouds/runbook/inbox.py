@@ -15,6 +15,7 @@ from typing import Protocol
 from clouds.runbook.calls import Heard, Journal
 from recovery.errors import DrError, Failed
 from recovery.journal.chain import Kind
+from recovery.messages.drafts import note_of
 from recovery.people.words import Word, document, event_of, read
 from recovery.runbook.state import State
 
@@ -134,6 +135,9 @@ class Inbox:
                     continue
                 self._known.add(name)
                 word, why = read(data, state.run, self.verifiers, writer)
+                if word is not None and word.kind == "draft":
+                    self._draft(word, state, name, place.name)
+                    continue
                 event = event_of(word, now) if word is not None else why
                 accepted = not isinstance(event, str)
                 body = {"what": "word", "file": name, "place": place.name, "accepted": accepted}
@@ -144,6 +148,17 @@ class Inbox:
                 else:
                     found.append(Heard(event, body))
         return found
+
+    def _draft(self, word: Word, state: State, file: str, place: str) -> None:
+        """A text of the PM for an external message: kept, and shown to whoever approves it."""
+        note = note_of(word, state.people)
+        body = {"what": "word", "file": file, "place": place, "accepted": not isinstance(note, str)}
+        if isinstance(note, str):
+            self.refused(f"a draft was refused: {note}")
+            self.journal.append(Kind.NOTE, state.run, body | {"why": note})
+        else:
+            self.journal.append(Kind.NOTE, state.run, note)
+            self.journal.append(Kind.NOTE, state.run, body)
 
 
 def taken(journal: Journal, run: str) -> set[str]:

@@ -13,7 +13,8 @@ from clouds.notify import Channel, Deliver, deliver
 from clouds.runbook.calls import Call, Handler, Outcome, failed, ok
 from clouds.runbook.runs import Begun
 from recovery.journal.chain import Kind
-from recovery.messages.texts import LANGUAGES, TEMPLATES, UPDATE_MINUTES, Facts, render
+from recovery.messages.drafts import drafted
+from recovery.messages.texts import LANGUAGES, TEMPLATES, UPDATE_MINUTES, Facts
 from recovery.model import Json
 from recovery.runbook.path import critical_path
 from recovery.runbook.state import LOOKING, SETTLED, Phase, State
@@ -34,7 +35,7 @@ def facts_of(state: State, begun: Begun, now: float, scale: float = 1.0, repeat:
     return Facts(
         run=state.run, runbook=state.runbook.id, scenario=begun.scenario or "AWS does not serve image-app",
         reason=begun.reason or "not given", started=_clock(started), now=_clock(now),
-        next_update=_clock(now + 60 * UPDATE_MINUTES), estimate=_clock(started + max(left / scale, now - started)),
+        next_update=_clock(now + 60 * UPDATE_MINUTES / scale), estimate=_clock(started + max(left / scale, now - started)),
         drill=begun.drill,
         done=tuple(titles[id] for id in titles if state.of(id).phase is Phase.DONE),
         under_way=tuple(titles[id] for id in titles if state.of(id).phase in LOOKING),
@@ -76,7 +77,7 @@ class MessageEffects:
                     sent.append(channel.name)
                     continue
                 facts = facts_of(call.state, self._begun, self._clock(), call.scale, before == "sending")
-                message = render(template, language, facts)
+                message = drafted(template, language, facts, call.journal.records, call.run)
                 body = {"step": call.step, "template": template, "channel": channel.name, "language": language,
                         "audience": message.audience, "subject": message.subject, "text": message.body}  # fmt: skip
                 call.note(Kind.MESSAGE, body | {"state": "sending"})

@@ -63,6 +63,7 @@ def all_of(footprint: Footprint, name: str, preview: Callable[[str], Plan]) -> l
         "the journal is whole": lambda: _journal(footprint),
         "nobody holds the footprint": lambda: _lock(footprint),
         "approvers can be reached": lambda: _people(footprint),
+        "channels are configured": lambda: _channels(footprint),
     }
     if name == "failover":
         looks["the data in Azure is fresh"] = lambda: _age(footprint)
@@ -150,6 +151,20 @@ def _people(footprint: Footprint) -> tuple[bool, str]:
     return not missing, (
         f"nobody is {', '.join(missing)}" if missing else f"{len(people.roles)} people"
     ) + note
+
+
+def _channels(footprint: Footprint) -> tuple[bool, str]:
+    from clouds.notify import OUTBOX, channels
+
+    said, good = [], True
+    for audience in ("internal", "external"):
+        held = [one for one in channels(footprint.root, audience, footprint.environ) if one.name != OUTBOX]
+        bad = [f"{one.name} ({one.trouble})" for one in held if one.trouble]
+        good = good and not bad
+        said.append(
+            f"{audience}: {', '.join(bad or [one.name for one in held]) or 'the outbox of this machine only'}"
+        )
+    return good, "; ".join(said)
 
 
 def _age(footprint: Footprint) -> tuple[bool, str]:

@@ -94,6 +94,10 @@ class Triggers:
                 self._blob(name).delete_blob()
         return names
 
+    def muted(self) -> list[str]:
+        """Names of what is muted now and kept to be put back."""
+        return sorted(self._kept())
+
     def _readers(self) -> list[dict[str, Any]]:
         arn = self._dynamodb.describe_table(TableName=self._world.source.table)["Table"].get(
             "LatestStreamArn"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import signal
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +43,8 @@ class ScaleSets:
         self._ids: dict[str, str] = {}
         self._next: dict[str, int] = {}
         self._tasks: dict[str, set[asyncio.Task[None]]] = {}
+        self.images: Callable[[str], Mapping[str, str]] = lambda scale_set: {}
+        """What an instance's environment says of where images are kept; set by the server."""
         self.drain_seconds: dict[str, float] = {}
         """Real seconds that a gateway lets connections drain, by scale set id; set by the balancer."""
         bus.subscribe(self._changed)
@@ -90,7 +93,9 @@ class ScaleSets:
             str(Path(__file__).with_name("api_process.py")),
             str(instance.number),
         ]
-        instance.process = await processes.spawn(command, log=log, pipe=True)
+        instance.process = await processes.spawn(
+            command, log=log, pipe=True, env={**os.environ, **self.images(instance.scale_set)}
+        )
         if instance.process.stdout is None:
             raise AssertionError("a pipe was asked for")
         line = await instance.process.stdout.readline()

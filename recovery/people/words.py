@@ -23,14 +23,14 @@ from recovery.runbook import events as ev
 from recovery.runbook.events import Event
 from recovery.runbook.roles import Role
 
-KINDS = ("yes", "no", "glass", "pause", "resume", "abort", "skip", "retry")
+KINDS = ("yes", "no", "glass", "pause", "resume", "abort", "skip", "retry", "draft")
 
 
 @dataclass(frozen=True)
 class Word:
     """What somebody says about a run.
 
-    kind: see KINDS. key: of the question (yes, no, glass), or the step (skip, retry), else "". shown: the sentence
+    kind: see KINDS. key: of the question (yes, no, glass), the step (skip, retry), or what is drafted, else "". shown: the sentence
     that the person saw. at: epoch seconds by the person's own clock, kept as evidence only.
     """
 
@@ -128,6 +128,8 @@ def event_of(word: Word, now: float) -> Event | str:
         return ev.Resumed(word.identity, now)
     if word.kind == "abort":
         return ev.Aborted(word.identity, word.reason, now)
+    if word.kind == "draft":
+        return "a draft is a text, and moves nothing"
     if word.kind == "skip":
         return ev.Skipped(word.key, word.identity, word.reason, now)
     return ev.Retried(word.key, word.identity, now)

@@ -136,8 +136,8 @@ def figures(report: Report) -> Figures:
         longest_gap=longest_gap(report.requests),
         median_ms=_quantile(times, 0.5),
         p95_ms=_quantile(times, 0.95),
-        out=_reached(report, steps.get(5), Served.AZURE),
-        back=_reached(report, steps.get(6), Served.PRIMARY),
+        out=_reached(report, steps.get(report.out_step), Served.AZURE),
+        back=_reached(report, steps.get(report.back_step), Served.PRIMARY),
         expected=sum(d.expected for d in started),
         found=sum(len(d.findings) for d in started),
     )

@@ -76,6 +76,7 @@ class Incident:
     messages: tuple[Mapping[str, Json], ...] = ()
     owed: tuple[str, ...] = ()
     deadlines: tuple[Mapping[str, Json], ...] = ()
+    path: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
 
@@ -139,7 +140,7 @@ def incident(
         owed=tuple(one.what for id, one in now.obligations.items() if id.startswith(f"{state.run}/")),
         deadlines=tuple({"what": one.what, "due": one.due, "met": one.met} for id, one in now.deadlines.items()
                         if id.startswith(f"{state.run}/")),
-        actions=tuple(_actions(state)), notes=dict(notes or {}),
+        path=path.steps, actions=tuple(_actions(state)), notes=dict(notes or {}),
     )  # fmt: skip
 
 

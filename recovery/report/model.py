@@ -142,6 +142,43 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class RunbookRecord:
+    """One runbook carried out. file: its report's page beside this one. rto: real seconds to the goal (None: not reached),
+    people: of these, waited for people alone; worked: simulated seconds without them. The rest: simulated seconds."""
+
+    run: str
+    book: str
+    kind: str
+    sentence: str
+    file: str
+    rto: float | None
+    people: float
+    worked: float | None
+    critical_p95: float
+    sequential_p95: float
+    plan: tuple[float, float]
+    path: tuple[str, ...]
+    approvals: int
+    messages: int
+
+
+@dataclass(frozen=True)
+class WritesRecord:
+    """The writing client's account. primary, azure: acknowledged by whom. lost: neither there, nor knowingly replaced, nor
+    listed. bare: images whose items say otherwise. unread: acknowledged and not read back at once."""
+
+    sent: int
+    acknowledged: int
+    primary: int
+    azure: int
+    lost: int
+    conflicts: int
+    bare: int
+    unread: int
+    which: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Report:
     """One rehearsal. started: ISO 8601 in UTC; scale: simulated seconds of slow operations per real second."""
 
@@ -158,6 +195,11 @@ class Report:
     parts: tuple[Part, ...] = ()
     failure: Failure | None = None
     stopped_by_person: bool = False
+    runbooks: tuple[RunbookRecord, ...] = ()
+    writes: WritesRecord | None = None
+    out_step: int = 5
+    back_step: int = 6
+    """Numbers of the steps in which traffic moves to the standby, and back."""
     ttl: float = 0.0
     """The traffic records' time to live in simulated seconds; 0 when none was seen."""
     left_running: tuple[str, ...] = ()

@@ -152,7 +152,7 @@ _SCALE = (
     Step(
         "warm", "Warm the function with a test event", "ACT-3", Role.DEVOPS, Budget(5, 30), ("ACT-3",), ("unmute",),
         do=Effect("converter.warm", {"marked": True}), skippable=True, best_effort=True,
-        manual=("az storage blob upload -c uploads -f probe.jpg -n dr-probe/warm.jpg --auth-mode login",),
+        manual=("az storage blob upload -c uploads -f probe.jpg -n .dr-probe/warm.jpg --auth-mode login",),
     ),
     Step(
         "reconcile", "Convert uploads whose documents are missing or incomplete", "ACT-3", Role.DEVOPS,

@@ -22,8 +22,10 @@ from recovery.report.model import (
     Picture,
     Report,
     Request,
+    RunbookRecord,
     Served,
     StepRecord,
+    WritesRecord,
 )
 from scripts.rehearsal.show import Show
 
@@ -55,6 +57,9 @@ class Recorder:
         self.gate_log: Path | None = None
         self.left_running: tuple[str, ...] = ()
         self.ttl = 0.0
+        self.runbooks: list[RunbookRecord] = []
+        self.writes: WritesRecord | None = None
+        self.switches = (5, 6)
         self._facts: list[str] = []
         self._poller: Poller | None = None
         self._watch: Watch | None = None
@@ -162,6 +167,10 @@ class Recorder:
             stopped_by_person=self.stopped_by_person,
             left_running=self.left_running,
             ttl=self.ttl,
+            runbooks=tuple(self.runbooks),
+            writes=self.writes,
+            out_step=self.switches[0],
+            back_step=self.switches[1],
         )
 
 

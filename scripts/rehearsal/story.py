@@ -1,4 +1,4 @@
-"""The seven steps, in order. Each shows what it observed; nothing counts as done because it was asked for."""
+"""The steps, in order. Each shows what it observed; nothing counts as done because it was asked for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from importlib.resources import files
+from pathlib import Path
 
 from clouds.poller import Poller, Target, Watch
 from recovery.arm.catalogue import CATALOGUE
@@ -16,6 +17,7 @@ from recovery.report.model import DriftRecord, Outcome, Picture, Served, StepRec
 from recovery.report.verdict import span
 from recovery.traffic import targets
 from scripts.rehearsal.changes import Expected, Meddler, compare
+from scripts.rehearsal.crisis import Crisis
 from scripts.rehearsal.recorder import Recorder, wait_until
 from scripts.rehearsal.world import Checked, World
 
@@ -24,10 +26,15 @@ TITLES = (
     "check drift: nothing found, nothing unknown",
     "change seven things behind its back, and find exactly those",
     "repair, and check again",
-    "switch to active",
-    "switch back to standby",
+    "carry the primary's data, and prove it",
+    "fail over by the runbook: declared, approved, cut over, validated",
+    "contingency: Azure is the origin and takes new writes",
+    "roll back by the runbook: written back, proven, cut back, drained, scaled down",
+    "account for it: journal, every acknowledged write, both reports",
     "check drift at the end",
 )
+OUT_STEP, BACK_STEP = 6, 8
+"""The steps in which traffic moves."""
 
 SETTLE = 2.0
 """Real seconds of polling before the first and after the last switch: the calm that a failure would stand out from."""
@@ -44,21 +51,29 @@ TTL_LIMIT = 900.0
 class Story:
     """The rehearsal's main job on one world. picture: the photograph's bytes."""
 
-    def __init__(self, world: World, record: Recorder, picture: bytes | None = None) -> None:
+    def __init__(
+        self, world: World, record: Recorder, picture: bytes | None = None, out: Path | None = None
+    ) -> None:
         self.world = world
         self.record = record
+        self.out = out
         self.picture = picture or (files("scripts.rehearsal") / "photograph.jpg").read_bytes()
         self.found: tuple[Finding, ...] = ()
+        self.crisis = Crisis(world, record, PAGES)
+        record.switches = (OUT_STEP, BACK_STEP)
 
     def run(self) -> None:
-        """All seven steps. Raises recorder.Ended when one does not hold, after keeping why."""
+        """All steps. Raises recorder.Ended when one does not hold, after keeping why."""
         steps: tuple[Callable[[], None], ...] = (
             self.build,
             self.clean_after_build,
             self.meddle,
             self.repair,
-            self.switch_out,
-            self.switch_back,
+            self.carry,
+            self.fail_over,
+            self.contingency,
+            self.roll_back,
+            self.account,
             self.clean_at_the_end,
         )
         self.record.parts.extend(self.world.parts())
@@ -72,10 +87,6 @@ class Story:
         """1: from nothing to a standby."""
         plan = self.world.build(self.record.show.event)
         self.record.fact(f"the {self.world.engine_name} engine: {_counted(plan)}")
-        self.world.publish(PAGES)
-        self.record.fact(
-            f"{len(PAGES)} pages of the static site put in place, as a daily sync would have done"
-        )
 
     def clean_after_build(self) -> None:
         """2: right after a deployment the check must be empty."""
@@ -104,23 +115,30 @@ class Story:
             self.world.delete(stray.id)
         self.record.fact(f"{_counted(plan)}; {len(strays)} deleted by its fixing command")
         self._clean("after the repair")
+
+    def carry(self) -> None:
+        """5: the daily sync, proven; then clients begin to read and to write."""
+        self.crisis.first_sync()
         self._learn_sides()
         self._start_polling()
+        self.crisis.start_writing(next(name for name in sorted(self._names()) if name.startswith("api.")))
 
-    def switch_out(self) -> None:
-        """5: to active, and a photograph through the converter."""
+    def fail_over(self) -> None:
+        """6: the runbook failover, and what clients saw of it."""
         start = self.record.clock()
-        plan = self.world.up("active", self.record.show.event)
-        self.record.fact(_counted(plan))
+        self.crisis.run("failover")
         self._wait_for_traffic(Served.AZURE)
         self._tell_switch(start, Served.AZURE)
-        self._photograph()
 
-    def switch_back(self) -> None:
-        """6: back to standby; the client polls on until traffic is where it was."""
+    def contingency(self) -> None:
+        """7: Azure is the origin: a photograph through the converter, and the clients write on."""
+        self._photograph()
+        self.record.fact("clients write on, to Azure alone")
+
+    def roll_back(self) -> None:
+        """8: the runbook rollback; the clients poll on until traffic is where it was."""
         start = self.record.clock()
-        plan = self.world.up("standby", self.record.show.event)
-        self.record.fact(_counted(plan))
+        self.crisis.run("rollback")
         self._wait_for_traffic(Served.PRIMARY)
         self._tell_switch(start, Served.PRIMARY)
         end = self.record.clock() + SETTLE
@@ -130,8 +148,12 @@ class Story:
         failed = sum(r.failed for r in sent)
         self.record.fact(f"{failed} of {len(sent)} requests of the polling client failed over both switches")
 
+    def account(self) -> None:
+        """9: what was promised is there, and what happened is written down."""
+        self.crisis.account(self.out)
+
     def clean_at_the_end(self) -> None:
-        """7: after everything, reality is what is declared."""
+        """10: after everything, reality is what is declared."""
         self._clean("at the end")
 
     # -- drift ---------------------------------------------------------------------------------------------

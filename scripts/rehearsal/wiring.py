@@ -77,6 +77,10 @@ class LocalWorld:
         """Close the connections."""
         self.arm.close()
 
+    def aside(self) -> contextlib.AbstractContextManager[object]:
+        """What is said on stderr meanwhile is shown beside the step under way."""
+        return contextlib.redirect_stderr(_Aside(self.show))
+
     # -- the program -----------------------------------------------------------------------------------
 
     def desired(self, stack: str) -> Sequence[Desired]:
@@ -150,18 +154,6 @@ class LocalWorld:
             if d.type.endswith(":StorageAccount") and container.id.lower().startswith(d.id.lower() + "/")
         )  # fmt: skip
         return container, account
-
-    def publish(self, pages: Mapping[str, bytes]) -> None:
-        """Put the static site's pages where a daily sync would put them."""
-        site = self._one("azure-native:storage:StorageAccountStaticWebsite")
-        account = next(d for d in self.desired("standby")
-                       if d.type.endswith(":StorageAccount") and d.inputs["accountName"] == site.inputs["accountName"])  # fmt: skip
-        blobs = Blobs(self._body(account), self.endpoints)
-        try:
-            for name, data in pages.items():
-                blobs.put("$web", name, data, content_type="text/html; charset=utf-8")
-        finally:
-            blobs.close()
 
     def upload(self, name: str, data: bytes) -> None:
         """Put it into the uploads container, as the application does."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from clouds.azure.arm import Arm
@@ -36,6 +38,11 @@ class World(Protocol):
     endpoints: Endpoints
     arm: Arm
     engine_name: str
+    root: Path
+
+    def aside(self) -> AbstractContextManager[object]:
+        """What is said on stderr meanwhile is shown beside the step under way."""
+        ...
 
     def parts(self) -> list[Part]:
         """What runs, with versions."""
@@ -59,10 +66,6 @@ class World(Protocol):
 
     def delete(self, id: str) -> None:
         """Carry out the fixing command of an unmanaged resource."""
-        ...
-
-    def publish(self, pages: Mapping[str, bytes]) -> None:
-        """Put the static site's pages in place, as a daily sync would have done."""
         ...
 
     def upload(self, name: str, data: bytes) -> None:

@@ -51,7 +51,8 @@ def executor(world: World, journal: MemoryJournal, book: str, run: str = "r1") -
         Inline(),
         clock,
         approvals(world),
-        patience=0.0,  # type: ignore[arg-type]  # a closure with that shape
+        patience=0.0,
+        sleep=lambda seconds: None,  # type: ignore[arg-type]  # a closure with that shape
     )
 
 

@@ -77,7 +77,16 @@ def carry_through(world: World, journal: MemoryJournal, book: str, storm: Storm)
     for _ in range(400):
         begun = begin(journal, book, book)
         one = Executor(
-            BOOKS[book], book, PEOPLE, journal, world.table(begun), Inline(), clock, storm.words, patience=1.0
+            BOOKS[book],
+            book,
+            PEOPLE,
+            journal,
+            world.table(begun),
+            Inline(),
+            clock,
+            storm.words,
+            patience=1.0,
+            sleep=lambda seconds: None,
         )
         try:
             state = one.go()
