@@ -201,11 +201,14 @@ async def compare(
     cut: float,
     share: int,
     apart: Collection[str] = (),
+    carried: float | None = None,
 ) -> None:
     """The documents against id -> digest. Every id is counted; of `share` percent the content is read and hashed.
 
-    apart: ids that are reported elsewhere and not judged here.
+    apart: ids that are reported elsewhere and not judged here. carried: epoch seconds at which the run that is proven began
+    to read the documents (the way back): what was written from that second on is the next run's.
     """
+    from_here = float("inf") if carried is None else int(carried)
     proof.population = len(expected)
     present: set[str] = set()
     extra = 0
@@ -219,6 +222,8 @@ async def compare(
             present.add(found["id"])
         elif found["id"] in expected:
             present.add(found["id"])
+        elif int(found["_ts"]) >= from_here:
+            proof.later += 1
         else:
             extra += 1
             _note(proof, f"- {found['id']}  (in Cosmos DB alone)")
@@ -231,6 +236,7 @@ async def compare(
         asked = among("SELECT * FROM c WHERE c.id IN", drawn[start : start + 100])
         async for document in into.query(*asked):
             later = document.get(MINE, {}).get("at", 0) > cut * 1e6 + 1e6
+            later = later or int(document.get("_ts", 0)) >= from_here
             if later or digest(document) == expected[document["id"]]:
                 proof.equal += 1
             else:

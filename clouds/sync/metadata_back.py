@@ -85,7 +85,9 @@ def run(
     outcome.counts = back.counts
     if not dry_run:
         outcome.divergence = divergence(world, made, chain, cutover, common, present)
-        outcome.proofs.append(_proof(world, made, {one.split(" ")[0] for one in outcome.divergence}))
+        outcome.proofs.append(
+            _proof(world, made, {one.split(" ")[0] for one in outcome.divergence}, began.timestamp())
+        )
     outcome.seconds = round(time.monotonic() - clock, 3)
     return outcome
 
@@ -232,10 +234,11 @@ def _changes(made: Exports, of: Manifest, keys: Keys) -> Iterator[Change]:
             yield change(line, of, names)
 
 
-def _proof(world: SyncWorld, made: Exports, diverged: set[str]) -> Proof:
+def _proof(world: SyncWorld, made: Exports, diverged: set[str], carried: float) -> Proof:
     """A full export of the table now against the documents now: every id, a sample's content.
 
-    diverged: what AWS alone has. It is reported by itself, for it is not Azure's to have.
+    diverged: what AWS alone has. It is reported by itself, for it is not Azure's to have. carried: when the documents were
+    begun to be read; what Azure took in since is the next run's.
     """
     of = made.make(None)
     proof = Proof("metadata", datetime.fromtimestamp(of.until, UTC).isoformat(timespec="seconds"))
@@ -250,7 +253,7 @@ def _proof(world: SyncWorld, made: Exports, diverged: set[str]) -> Proof:
     async def compare() -> None:
         into = metadata.container(world)
         try:
-            await metadata.compare(into, expected, proof, of.until, metadata.SHARE, diverged)
+            await metadata.compare(into, expected, proof, of.until, metadata.SHARE, diverged, carried)
         finally:
             await into.close()
 

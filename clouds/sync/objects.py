@@ -174,13 +174,20 @@ def _compare(
             continue
         totals["sourceCount"] += 1
         totals["sourceBytes"] += ours.print.size
-        heapq.heappush(last, (ours.written or 0.0, ours.key, ours))
+        if line.sign is Sign.SAME or (ours.written or 0.0) < int(cut):
+            heapq.heappush(last, (ours.written or 0.0, ours.key, ours))
         if len(last) > newest:
             heapq.heappop(last)
         proof.population += 1
         proof.compared += 1
         if line.sign is Sign.SAME:
             proof.equal += 1
+        elif (ours.written or 0.0) >= int(cut):
+            # Both services say whole seconds: what differs and was written in the cut's own second may be older or
+            # younger than the cut. It is the next run's to carry, and no proof's.
+            proof.later += 1
+            proof.population -= 1
+            proof.compared -= 1
         elif line.sign is Sign.CHANGED and line.proof is Verdict.UNPROVEN and len(unproven) < LOOKED:
             unproven.append(line)
         else:

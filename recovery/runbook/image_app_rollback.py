@@ -59,7 +59,7 @@ _REVERSE = (
     Step(
         "reverse-proof", "Prove the reverse sync by counts and sampled hashes", "BACK-2", Role.DEVOPS,
         Budget(20, 90), ("BACK-2",), ("reverse-uploads", "reverse-metadata"),
-        do=Effect("sync.prove", {"flows": ["uploads", "metadata"], "direction": "reverse"}),
+        do=Effect("sync.prove", {"flows": ["uploads", "metadata"], "direction": "reverse"}), retries=4,
         manual=("dr sync verify --reverse",),
     ),
     Step(
