@@ -21,6 +21,8 @@ from clouds.endpoints import Endpoints, Resolver
 TIMEOUT = 6.0
 HOT = 3
 """Names that are written again and again."""
+IMAGE = b"\x89PNG\r\n\x1a\n"
+"""What a PNG begins with: the converter takes nothing but images."""
 AGAIN = 4
 """Every so manyth write goes to one of them."""
 
@@ -90,7 +92,7 @@ class Writer:
                 else f"{self.prefix}/{number}-{count}.img"
             )
             self.writes.append(
-                self.once(resolver, name, f"{self.prefix} {number} {count} {time.time_ns()}".encode())
+                self.once(resolver, name, IMAGE + f"{self.prefix} {number} {count} {time.time_ns()}".encode())
             )
 
     def once(self, resolver: Resolver, name: str, data: bytes) -> Written:

@@ -119,7 +119,8 @@ _CUTBACK = (
     ),
     Step(
         "idle", "The converter has nothing left to process", "BACK-5", Role.DEVOPS, Budget(10, 120), ("BACK-5",),
-        ("drained",), do=Effect("converter.idle"), retries=6, manual=("dr status",),
+        ("drained",), do=Effect("converter.idle"), retries=2, skippable=True,  # what is left is in S3: AWS converts it
+        manual=("dr sync reconcile --dry-run    # what is not converted; it is copied back all the same",),
     ),
     Step(
         "last-delta", "Reverse sync until its last delta is empty", "BACK-2", Role.DEVOPS, Budget(30, 180),

@@ -6,7 +6,7 @@ took it; what becomes of each acknowledged write is what the tests ask.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clouds.notify import Channel, Delivery
@@ -100,6 +100,8 @@ class World:
         default_factory=dict
     )  # version -> the one its writer overwrote knowingly
 
+    changed: Callable[[], None] = lambda: None
+
     # -- the client -------------------------------------------------------------------------------------------
 
     def client(self, number: int) -> None:
@@ -157,6 +159,7 @@ class World:
             if there < version:
                 target[key] = version
                 moved += 1
+                self.changed()
         return moved
 
     def sync(self, args: Mapping[str, Json], call: Call) -> Outcome:
@@ -220,6 +223,7 @@ class World:
         if getattr(self, name) != value:
             setattr(self, name, value)
             self.done.append(f"{name}={value}")
+            self.changed()
 
     def freeze(self, frozen: bool, look: bool) -> Handler:
         def handle(args: Mapping[str, Json], call: Call) -> Outcome:
@@ -231,6 +235,7 @@ class World:
             if self.frozen[what] is not frozen:
                 self.frozen[what] = frozen
                 self.done.append(f"{what} frozen={frozen}")
+                self.changed()
             return ok()
 
         return handle
@@ -279,6 +284,7 @@ class World:
 
     def deliver(self, channel: Channel, message: Message) -> Delivery:
         self.sent.append((message.template, message.language, message.subject))
+        self.changed()
         return Delivery(channel.name, "2026-11-22T03:00:00Z")
 
     def table(self, begun: Begun) -> dict[str, Handler]:
