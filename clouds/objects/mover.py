@@ -34,7 +34,7 @@ class Progress:
     overtaken: the target holds a later write. vanished: deleted in the source after it was listed (a later change,
     for the next run). proven: the listings could not say that it is equal, a closer look could.
     diverged: keys that the target alone has or changed, written there while the source was live. conflicts: keys written on both
-    sides; the target's version was put aside before it was overwritten.
+    sides; the target's version was put aside before it was overwritten. carried: key -> the source's ETag, on the way back.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -47,6 +47,7 @@ class Progress:
     proven: int = 0
     diverged: list[str] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
+    carried: dict[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     error_count: int = 0
     refused: str = ""
@@ -198,6 +199,8 @@ async def _copy(line: Line, run: _Run) -> None:
             raise ObjectError(key, exc.reason, retry=True, status=412) from exc
         progress.copied += 1
         progress.copied_bytes += size
+        if run.keep is not None:
+            progress.carried[key] = now.print.etag
         progress.pulled += run.carry is pulled
 
     await _tried(progress, key, once)

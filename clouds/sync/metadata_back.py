@@ -17,6 +17,7 @@ from typing import Any
 
 from clouds.azure.data_plane import writing
 from clouds.sync import metadata
+from clouds.sync.carried import Carried
 from clouds.sync.chain import Chain, ChainBlob, state
 from clouds.sync.exports import Exports
 from clouds.sync.outcome import Outcome, Proof
@@ -44,6 +45,7 @@ class _Back:
     dry_run: bool
     outcome: Outcome
     started: str
+    carried: Carried
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("sourceKeys", "same", "written", "deleted", "errors"), 0)
     )
@@ -79,9 +81,20 @@ def run(
     chain, made = ChainBlob(world.journal).load(), metadata.exports(world)
     common = state(made, chain, world.keys, lambda one: digest(to_document(one.item or {}, world.keys)))
     table = Table(world.aws("dynamodb"), world.source.table, world.keys)
-    back = _Back(world, table, common, fence, dry_run, outcome, f"{began:%Y%m%dT%H%M%SZ}")
+    back = _Back(
+        world,
+        table,
+        common,
+        fence,
+        dry_run,
+        outcome,
+        f"{began:%Y%m%dT%H%M%SZ}",
+        Carried(world.journal, "metadata", cutover),
+    )
     present = asyncio.run(_changed(back, cutover, on_change))
     _deleted(back, chain, present)
+    if not dry_run:
+        back.carried.save()
     outcome.counts = back.counts
     if not dry_run:
         outcome.divergence = divergence(world, made, chain, cutover, common, present)
@@ -133,7 +146,10 @@ def _carry(back: _Back, documents: Sequence[Mapping[str, Any]]) -> None:
 
 def _one(back: _Back, id: str, item: Item, there: Item | None) -> None:
     ours, theirs = _digest(item, back.keys), _digest(there, back.keys) if there else ""
-    if ours in (theirs, back.common.get(id)):  # Azure did not change it: what AWS has is as good or newer
+    # Azure did not change it, or not since it was carried: what AWS has is as good or newer.
+    if ours in (theirs, back.common.get(id), back.carried.versions.get(id)):
+        if ours == theirs and ours != back.common.get(id):
+            back.carried.versions[id] = ours
         back.counts["same"] += 1
         return
     if back.dry_run:
@@ -143,6 +159,7 @@ def _one(back: _Back, id: str, item: Item, there: Item | None) -> None:
         _aside(back, id, ours=item, theirs=there)
     try:
         back.table.put(item, there)
+        back.carried.versions[id] = ours
         back.counts["written"] += 1
     except GuardError:
         back.error(f"{id}: AWS wrote it at this moment; run the same command again")

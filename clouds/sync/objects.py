@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import heapq
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -15,6 +15,7 @@ from clouds.objects.carriers import Way, choose, streamed
 from clouds.objects.model import ObjectError, Store
 from clouds.objects.mover import Keep, Progress, move
 from clouds.objects.s3 import S3Store
+from clouds.sync.carried import Carried
 from clouds.sync.outcome import Outcome, Proof
 from clouds.sync.world import SITE, UPLOADS, SyncWorld
 from recovery.journal.direction import Direction
@@ -54,11 +55,15 @@ async def run(
     async with stores(world, flow) as (bucket, container):
         source: Store = container if reverse else bucket
         target: Store = bucket if reverse else container
+        before = Carried(world.journal, flow, cutover or 0.0) if reverse else None
         progress = await move(
-            source, target, policy_of(flow, reverse, cutover), fence=fence, max_delete=max_delete, dry_run=dry_run,
+            source, target, policy_of(flow, reverse, cutover, before.versions if before else {}), fence=fence, max_delete=max_delete, dry_run=dry_run,
             on_change=on_change, keep=_aside(world, bucket, began, cutover) if reverse else None,
             carry=streamed if dry_run else await choose(source, target, way),
         )  # fmt: skip
+        if before is not None and not dry_run:
+            before.versions |= progress.carried
+            before.save()
         outcome = of_progress(flow, reverse, progress, began)
         outcome.dry_run = dry_run
         if not dry_run:
@@ -70,12 +75,12 @@ async def run(
     return outcome
 
 
-def policy_of(flow: str, reverse: bool, cutover: float | None) -> policies.Policy:
+def policy_of(flow: str, reverse: bool, cutover: float | None, carried: Mapping[str, str]) -> policies.Policy:
     """SYNC-1 deletes what is obsolete, SYNC-2 never; the way back never deletes what AWS accepted meanwhile."""
     base = policies.SITE if flow == "site" else policies.UPLOADS
     if not reverse:
         return base
-    return policies.Returning(f"{base.name}, back", base.replace, base.delete, cutover or 0.0)
+    return policies.Returning(f"{base.name}, back", base.replace, base.delete, cutover or 0.0, carried)
 
 
 def of_progress(flow: str, reverse: bool, progress: Progress, began: datetime) -> Outcome:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from recovery.sync.march import Line, Sign, Tally
@@ -62,9 +62,11 @@ class Policy:
 class Returning(Policy):
     """The way back (BACK-2): the source was live since the cutover, so it wins, and nothing that the target accepted
     after the cutover is deleted: it is a divergence, reported. cutover: epoch seconds. The target's times are its own
-    clock's for every write, our copies among them, so they do not say which write is newer."""
+    clock's for every write, our copies among them, so they do not say which write is newer. carried: key -> ETag of the source's
+    version that an earlier run carried."""
 
     cutover: float = 0.0
+    carried: Mapping[str, str] = field(default_factory=dict)
 
     def act(self, line: Line) -> Act:
         """As every policy, but for what is in the target alone."""
@@ -77,8 +79,12 @@ class Returning(Policy):
         return False
 
     def theirs(self, line: Line) -> bool:
-        """Is what lies in the source only our copy of what the target had? Then the target's own write is newer."""
-        return line.source is not None and bool(line.source.print.source_etag)
+        """Is what lies in the source only our copy of what the target had, or what we carried before? Then the target's own
+        write is newer."""
+        if line.source is None:
+            return False
+        again = line.source.print.etag and self.carried.get(line.key) == line.source.print.etag
+        return bool(line.source.print.source_etag or again)
 
     def diverged(self, line: Line) -> bool:
         """Was this key written in the target since the cutover?"""
