@@ -192,12 +192,12 @@ class Data:
                     moved[-1] += len(errors)
                     continue
                 if not moved[-1]:
-                    proofs = [proof for one in runs for proof in one.proofs]
+                    proofs = [(one.flow, proof) for one in runs for proof in one.proofs]
                     bad = [
                         text
-                        for proof in proofs
+                        for flow, proof in proofs
                         if not proof.holds
-                        for text in proof.differing[:5] or [proof.flow]
+                        for text in proof.differing[:5] or [flow]
                     ]
                     good = bool(proofs) and not bad
                     return seen(

@@ -27,7 +27,24 @@ def quick(footprint: Footprint, name: str) -> dict[str, Json]:
     for kind, stack in (("HealthGate", "active"), ("ReturnGate", "standby"), ("CosmosThroughput", "active")):
         seen = footprint.look(kind, stack)
         found[kind] = str(seen.get("observed")) + (f" ({seen['detail']})" if seen.get("detail") else "")
+    if name == "failover":
+        found["data_age_seconds"] = {flow: round(age, 1) for flow, age in ages_of(footprint).items()}
     return found
+
+
+def ages_of(footprint: Footprint) -> dict[str, float]:
+    """Flow -> seconds since its last proven copy began, by this machine's records; a flow without one is left out."""
+    from clouds.journal_place import home
+    from clouds.sync import records
+
+    ages: dict[str, float] = {}
+    for flow in ("uploads", "metadata"):
+        found = records.latest(home(footprint.root, footprint.environ), flow)
+        if found is not None and not found.get("errors") and not found.get("refused"):
+            began = datetime.fromisoformat(str(found["started"]))
+            began = began if began.tzinfo else began.replace(tzinfo=UTC)
+            ages[flow] = (datetime.now(UTC) - began).total_seconds()
+    return ages
 
 
 def asked(question: str, look: Callable[[], tuple[bool, str]]) -> Answer:

@@ -101,6 +101,7 @@ class World:
     )  # version -> the one its writer overwrote knowingly
 
     changed: Callable[[], None] = lambda: None
+    gates: bool = True  # the engine's own gates; a mutant takes them away
 
     # -- the client -------------------------------------------------------------------------------------------
 
@@ -207,11 +208,13 @@ class World:
             self._set("listening", active)
         if "records" not in leave:
             want = "azure" if active else "primary"
-            if active and not (self.capacity and self.healthy):
+            if active and self.gates and not (self.capacity and self.healthy):
                 return failed("HealthGate: not healthy")
             if not active and not self.aws_up:
                 return failed("ReturnGate: the primary does not answer")
             if self.records != want:
+                if active and not (self.capacity and self.healthy):
+                    self.broken.append("DNS points at an unhealthy side")
                 self.cut = self.version if active else self.cut
                 approved = call.state.of(call.step).given
                 if not approved:
