@@ -224,8 +224,8 @@ class Control:
     async def _durations(self, request: web.Request) -> web.StreamResponse:
         if request.method == "PUT":
             given = await request.json()
-            if given["percentile"] not in ("median", "p95"):
-                raise ValueError("percentile is median or p95")
+            if given["percentile"] not in ("median", "p95", "instant"):
+                raise ValueError("percentile is median, p95 or instant")
             self.clock.percentile = given["percentile"]
         rows = [
             {

@@ -31,6 +31,10 @@ def rehearse(
     scale: Annotated[
         float, typer.Option(help="Simulated seconds of slow operations per real second.")
     ] = DEFAULT_SCALE,
+    durations: Annotated[
+        str,
+        typer.Option(help="median or p95 of the duration table; by default p95 at --scale 1, else median."),
+    ] = "",
     out: Annotated[Path, typer.Option(help="Folder for report.html and report.json.")] = DEFAULT_OUT,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the local cloud's state folder (data and logs).")
@@ -45,9 +49,16 @@ def rehearse(
 
       dr rehearse --engine direct --scale 30 --keep
 
+      dr rehearse --scale 1      (slow operations last as long as they do, at their p95; the build alone is instant)
+
       dr rehearse --format json > report.json
     """
     _check(engine, scale, format)
+    if durations not in ("", "median", "p95"):
+        raise BadInput(
+            f"there are no durations {durations!r}", "nothing was started", "dr rehearse --durations p95"
+        )
+    durations = durations or ("p95" if scale <= 1 else "median")
     from recovery.report.html import render
     from recovery.report.verdict import judge
     from scripts.rehearsal import leftovers
@@ -65,7 +76,7 @@ def rehearse(
     with _interruptible():
         try:
             with open_world(chosen, state, scale, record) as world:
-                Story(world, record, out=out.absolute()).run()
+                Story(world, record, out=out.absolute(), durations=durations).run()
         except KeyboardInterrupt:
             record.stopped_by_person = True
         except Ended:

@@ -155,7 +155,7 @@ def _one(back: _Back, id: str, item: Item, there: Item | None) -> None:
     if back.dry_run:
         back.outcome.would.append(f"{'*' if there else '+'} {id}")
         return
-    if theirs != back.common.get(id, ""):
+    if theirs not in (back.common.get(id, ""), back.carried.versions.get(id)):
         _aside(back, id, ours=item, theirs=there)
     try:
         back.table.put(item, there)

@@ -52,11 +52,16 @@ class Story:
     """The rehearsal's main job on one world. picture: the photograph's bytes."""
 
     def __init__(
-        self, world: World, record: Recorder, picture: bytes | None = None, out: Path | None = None
+        self,
+        world: World,
+        record: Recorder,
+        picture: bytes | None = None,
+        out: Path | None = None,
+        durations: str = "median",
     ) -> None:
         self.world = world
         self.record = record
-        self.out = out
+        self.out, self._durations = out, durations
         self.picture = picture or (files("scripts.rehearsal") / "photograph.jpg").read_bytes()
         self.found: tuple[Finding, ...] = ()
         self.crisis = Crisis(world, record, PAGES)
@@ -77,6 +82,7 @@ class Story:
             self.clean_at_the_end,
         )
         self.record.parts.extend(self.world.parts())
+        self.world.durations("instant" if self.world.endpoints.scale <= 1 else self._durations)
         for title, step in zip(TITLES, steps, strict=True):
             with self.record.step(title):
                 step()
@@ -118,6 +124,7 @@ class Story:
 
     def carry(self) -> None:
         """5: the daily sync, proven; then clients begin to read and to write."""
+        self.world.durations(self._durations)
         self.crisis.first_sync()
         self._learn_sides()
         self._start_polling()

@@ -44,6 +44,10 @@ class World(Protocol):
         """What is said on stderr meanwhile is shown beside the step under way."""
         ...
 
+    def durations(self, percentile: str) -> None:
+        """How long slow operations take from here on: median, p95, or instant (the build, at full scale)."""
+        ...
+
     def parts(self) -> list[Part]:
         """What runs, with versions."""
         ...
