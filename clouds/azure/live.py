@@ -7,6 +7,7 @@ timed-out read is never a missing resource (only the service's own "not found" i
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -137,8 +138,12 @@ class _Reader:
     def _observed(self, kind: str, declared: Desired, form: Desired) -> None:
         """What only the data plane says: the deployed package and its function, the vault's certificate."""
         from clouds import gates
+        from clouds.gates.log import GateLog, log_path
+        from clouds.gates.world import World
 
-        seen = gates.read(kind, declared.inputs)
+        # The cloud that is read, whatever the environment names.
+        world = World(self.arm.endpoints, self.arm, GateLog(log_path(os.environ)))
+        seen = gates.read(kind, declared.inputs, world)
         if seen.get("observed") == dynamic.UNOBSERVED:
             self.unknown[form.id] = str(seen.get("detail") or "it could not be observed")
         elif kind == dynamic.CERTIFICATE:

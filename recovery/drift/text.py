@@ -39,7 +39,7 @@ def _resource(found: list[Finding]) -> Iterable[str]:
     yield f"  {mark} {short(first.id)}{where}"
     for finding in found:
         yield from _finding(finding)
-        if finding.reason and finding.verdict is not Verdict.UNKNOWN:
+        if finding.reason and finding.verdict in (Verdict.CHANGED, Verdict.MISSING):
             yield f"        {finding.reason}"
     for fix in dict.fromkeys(f.fix for f in found):
         yield f"      fix: {fix}"
@@ -50,7 +50,7 @@ def _finding(finding: Finding) -> Iterable[str]:
         case Verdict.MISSING:
             yield "      declared, and not there"
         case Verdict.UNMANAGED:
-            yield "      there, and nobody declared it"
+            yield f"      there, and {finding.reason or 'nobody declared it'}"
         case Verdict.UNKNOWN:
             yield f"      {finding.path + ': ' if finding.path else ''}not observed: {finding.reason}"
         case _:
