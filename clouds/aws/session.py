@@ -40,4 +40,7 @@ def _session(aws_url: str | None) -> Any:
 
     if aws_url:
         return boto3.Session(aws_access_key_id="local", aws_secret_access_key="local-only")  # noqa: S106 - throw-away
-    return boto3.Session()
+    from clouds.aws import federation
+
+    named = federation.federated()
+    return federation.session(*named) if named else boto3.Session()
