@@ -91,9 +91,9 @@ class Standing:
         )
 
     def ask(
-        self, *ids: str, environ: Mapping[str, str] | None = None, limit: float | None = None
+        self, *ids: str, environ: Mapping[str, str] | None = None, limit: float = 120.0
     ) -> dict[str, Result]:
-        """One run of all checks (or of these)."""
+        """One run of all checks (or of these). limit: ample, because a busy machine is no finding."""
         checks: Sequence[Check] = [c for c in CHECKS if not ids or c.id in ids]
         world = self._world(environ)
         world.prepare()

@@ -139,6 +139,11 @@ def test_a_year_of_daily_runs_is_one_column_a_week_with_the_worst_verdict_in_it(
     assert image.share == "99.7 %", "one failure in a year is not rounded away"
 
 
+def test_the_worst_stands_first_and_an_unknown_before_what_is_ready() -> None:
+    shown = pages.worst_first(list(made(DAY, bad="drill", blind="drift").results))
+    assert [one.id for one in shown[:2]] == ["drill", "drift"]
+
+
 def test_a_week_without_a_run_is_empty_and_not_green() -> None:
     grid = pages.grid([made(DAY)], DAY.date())
     assert [c.css for c in grid.rows[0].cells].count("none") == pages.WEEKS - 1
