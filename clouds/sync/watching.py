@@ -38,9 +38,14 @@ class GapError(Exception):
 
 @dataclass
 class Lag:
-    """How far behind each side is: seconds between a write and its arrival, the last and the worst."""
+    """How far behind each side is: seconds between a write and its arrival, the last and the worst.
 
+    since: epoch seconds from which on writes count; what lay there before the watch began is `backlog`, not lag.
+    """
+
+    since: float = 0.0
     applied: int = 0
+    backlog: int = 0
     last: float = 0.0
     worst: float = 0.0
     problems: list[str] = field(default_factory=list)
@@ -48,6 +53,9 @@ class Lag:
     def saw(self, written: float, now: float, count: int = 1) -> None:
         """`count` changes, the oldest of them written then, have arrived."""
         self.applied += count
+        if written < self.since:
+            self.backlog += count
+            return
         self.last = max(0.0, now - written)
         self.worst = max(self.worst, self.last)
 
@@ -212,7 +220,7 @@ class Watch:
         self, world: SyncWorld, fence: Callable[[], None], now: Callable[[], float] = time.time
     ) -> None:
         self._world, self._fence, self._now = world, fence, now
-        self.items, self.objects = Lag(), Lag()
+        self.items, self.objects = Lag(now()), Lag(now())
         self.stream = Stream(
             world.aws("dynamodb"),
             world.aws("dynamodbstreams"),

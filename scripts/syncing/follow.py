@@ -93,7 +93,8 @@ def record(watch: Watch, began: datetime, epoch: int, error: DrError | None) -> 
 
     made = Outcome("watch", "forward", epoch, began.isoformat(timespec="seconds"))
     made.seconds = round((datetime.now(UTC) - began).total_seconds(), 3)
-    made.counts = {"items": watch.items.applied, "objects": watch.objects.applied}
+    made.counts = {"items": watch.items.applied, "objects": watch.objects.applied,
+                   "backlog": watch.items.backlog + watch.objects.backlog}  # fmt: skip
     made.data_age_seconds = round(max(watch.items.worst, watch.objects.worst), 3)
     made.errors = [error.summary] if error is not None and not isinstance(error, Stopped) else []
     return made
