@@ -34,6 +34,7 @@ ASSIGNMENTS = (
     "Microsoft.Authorization/roleAssignments",
     "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments",  # its principal cannot be changed: a rebuilt identity meets it
 )
+LINK = "Microsoft.Network/privateDnsZones/virtualNetworkLinks"
 _NOT_LISTED = ("Microsoft.Resources/tags", "Microsoft.Storage/storageAccounts/staticWebsite", GROUP)
 
 
@@ -90,7 +91,9 @@ def plan(wanted: Sequence[Desired], exists: Iterable[str], data: frozenset[str])
             shown.append(Doomed(one, key, why, fate[one.id.lower()]))
             continue
         holder = next(d for d in tops if _below(one.id, d.id))
-        if one.arm_type in ASSIGNMENTS:
+        if one.arm_type == LINK:
+            shown.append(Doomed(one, why="neither zone nor network can go before their link"))
+        elif one.arm_type in ASSIGNMENTS:
             shown.append(Doomed(one, why="an assignment outlives what it was for"))
         elif (
             not fate[holder.id.lower()]

@@ -59,6 +59,21 @@ def test_what_was_made_last_goes_first() -> None:
     assert order.index("gateway") < order.index("public-ip")
 
 
+def test_a_link_goes_before_the_network_and_the_zone_that_it_joins() -> None:
+    zone, vnet = (
+        one("pz", "Microsoft.Network/privateDnsZones", "Microsoft.Network/privateDnsZones/z"),
+        one("vnet", "Microsoft.Network/virtualNetworks", "Microsoft.Network/virtualNetworks/v"),
+    )
+    link = one(
+        "link",
+        "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
+        "Microsoft.Network/privateDnsZones/z/virtualNetworkLinks/v",
+        after=[vnet.id],
+    )
+    wanted = [WANTED[0], zone, vnet, link]
+    assert names(plan(wanted, [d.id for d in wanted], frozenset()), True)[0] == "link"
+
+
 def test_nothing_is_left_that_points_at_what_is_gone() -> None:
     """A released address can be a stranger's tomorrow; an assignment of a deleted identity blocks a rebuild."""
     going = names(plan(WANTED, ALL, frozenset()), True)
