@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("pulumi") is None, reason=MISSING),
     pytest.mark.pulumi_cli,
     pytest.mark.localcloud,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
 ]
 STANDBY, ACTIVE, GLOBAL = "trustlayer-standby", "trustlayer-active", "trustlayer-global"
 
