@@ -18,6 +18,7 @@ _CARRIES = (
     "AWS::Route53::",
     "v1/Namespace",
     "AWS::S3::Bucket/",
+    "AWS::S3::Object/",
 )
 """Resources that an activation goes through: without them, or with them changed, us-west-2 does not serve."""
 FLAG_TYPE, FLAG_ID = "trustlayer:flag", "/aws/us-west-2/AWS::S3::Object/flags/active"

@@ -17,7 +17,7 @@ from recovery.arm.placeholders import references, resolve
 from recovery.drift.report import Live
 from recovery.exit_codes import ExitCode
 from recovery.model import Desired, Json, Severity, Verdict
-from recovery.trustlayer.drift import check, comparable, strangers
+from recovery.trustlayer.drift import FLAG_ID, check, comparable, strangers
 from recovery.trustlayer.kinds import AWS, id_of
 
 ROOT = Path(__file__).parents[2]
@@ -162,3 +162,11 @@ def ready(one: Desired, bodies: dict[str, dict[str, Json]]) -> bool:
     if one.arm_type in ("AWS::S3::Bucket", "AWS::S3::Replication", "AWS::IAM::Role") or not name:
         return True
     return any(id.endswith(f"::Bucket/{name}") or id.endswith(f"::Role/{name}") for id in bodies)
+
+
+def test_a_flag_that_the_mode_does_not_want_is_critical() -> None:
+    """It decides where every user goes."""
+    gate = Desired("pulumi-python:dynamic/gates:TrafficFlag", "", "gate:traffic-flag", {"want": "missing"})
+    [finding] = check([gate], Live({FLAG_ID: {"present": True}})).findings
+    assert (finding.want, finding.have, finding.severity) == (False, True, Severity.CRITICAL)
+    assert check([gate], Live({FLAG_ID: {"present": False}})).findings == ()
