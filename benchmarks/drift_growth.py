@@ -1,12 +1,14 @@
 """How a warm `dr drift` grows from 100 to 10,000 resources: time and memory, reads at 100 ms, drawn as a picture.
 
-`python -m benchmarks.drift_growth --picture FILE` writes the picture (an SVG) as well.
+`python -m benchmarks.drift_growth --picture FILE` writes the picture (an SVG) as well; `--files [FILE]` measures (and draws)
+the comparison alone.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks._ground import Ran, dr, environment, run, slow_reads
+from benchmarks._ground import ROOT, Ran, dr, environment, run, slow_reads
 from localcloud import start
 
 SIZES = (100, 300, 1000, 3000, 10_000)
@@ -45,8 +47,29 @@ def declared(subscription: str, n: int) -> dict[str, Any]:
     return {"armType": arm_type, "id": id, "inputs": inputs}
 
 
+def of_files(argv: Sequence[str]) -> int:
+    """The comparison alone, of two files: what is ours of the time, with no cloud beside it."""
+    found: list[tuple[int, float, float]] = []
+    with tempfile.TemporaryDirectory(prefix="bench-growth-") as base:
+        folder = Path(base)
+        environ = {**os.environ, "DR_HOME": base}
+        for size in SIZES:
+            resources = [declared("s", n) for n in range(size)]
+            wanted = [*_zones_of(resources), *resources]
+            bodies = [{**one["inputs"], "id": one["id"], "type": one["armType"]} for one in wanted]
+            (folder / "d.json").write_text(json.dumps(wanted))
+            (folder / "l.json").write_text(json.dumps(bodies))
+            command = dr("drift", "--desired", str(folder / "d.json"), "--live", str(folder / "l.json"))
+            found.append(_figure(size, [run(command, ROOT, environ) for _ in range(RUNS)]))
+    if argv:
+        Path(argv[0]).write_text(picture(found, "two files compared, without a cloud"))
+    return 0
+
+
 def main(argv: Sequence[str] = ()) -> int:
     """Measure each size on one cloud that grows with it."""
+    if argv[:1] == ["--files"]:
+        return of_files(argv[1:])
     from clouds.azure.arm import Arm, Patience
     from clouds.endpoints import load
 
@@ -120,7 +143,7 @@ W, H, LEFT, RIGHT, TOP, BOTTOM = 760, 340, 64, 64, 64, 48
 TIME, MEMORY = "#1b6fd0", "#d08a1e"
 
 
-def picture(found: Sequence[tuple[int, float, float]]) -> str:
+def picture(found: Sequence[tuple[int, float, float]], what: str = "every read taking 100 ms") -> str:
     """Both curves over the number of resources, all axes logarithmic, on a light card."""
     low, high = math.log10(found[0][0]), math.log10(found[-1][0])
 
@@ -135,9 +158,9 @@ def picture(found: Sequence[tuple[int, float, float]]) -> str:
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {W} {H}" role="img" font-family="system-ui,-apple-system,Segoe UI,Roboto,sans-serif" font-size="13">',
-        "<title>A warm dr drift from 100 to 10,000 resources: seconds and peak memory</title>",
+        "<title>dr drift from 100 to 10,000 resources: seconds and peak memory</title>",
         f'<rect width="{W}" height="{H}" rx="12" fill="#fbfaf6"/>',
-        f'<text x="{LEFT}" y="28" font-size="16" font-weight="600" fill="#1c2230">A warm <tspan font-family="ui-monospace,Menlo,Consolas,monospace">dr drift</tspan>, every read taking 100 ms</text>',
+        f'<text x="{LEFT}" y="28" font-size="16" font-weight="600" fill="#1c2230"><tspan font-family="ui-monospace,Menlo,Consolas,monospace">dr drift</tspan>, {what}</text>',
         f'<text x="{LEFT}" y="48" fill="{TIME}">seconds (left)</text><text x="{W - RIGHT}" y="48" text-anchor="end" fill="{MEMORY}">peak memory, MB (right)</text>',
     ]
     for size in (100, 1000, 10_000):
