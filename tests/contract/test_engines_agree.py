@@ -23,7 +23,7 @@ from recovery.engine import DIALS_ONLY, Engine, Event, EventKind
 from recovery.model import Action, Desired
 from tests.pulumi_cli.conftest import clean_environment, copy_program
 
-pytestmark = [pytest.mark.localcloud, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.localcloud, pytest.mark.timeout(1800)]
 SCALE = 600.0
 STORY = ("standby", "active", "standby")
 
