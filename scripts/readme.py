@@ -1,4 +1,4 @@
-"""`make readme`: write the README's tables, docs/permissions.md and docs/footprint.md anew from the code."""
+"""`make readme`: write the README's tables and the generated pages of docs/ (permissions, footprint, requirements) anew."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 
 from recovery.exit_codes import MEANING
+from recovery.requirements import IMAGE_APP, TRUSTLAYER, Requirement
 from scripts.cli import VERBS
 
-FOOTPRINT = Path(__file__).resolve().parent.parent / "docs" / "footprint.md"
-README = Path(__file__).resolve().parent.parent / "README.md"
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+FOOTPRINT = ROOT / "docs" / "footprint.md"
+DOCUMENT = ROOT / "docs" / "requirements.md"
 
 
 def tables() -> dict[str, str]:
@@ -52,8 +55,24 @@ def footprint() -> str:
     return page(*(desired(README.parent, stack, environ) for stack in ("standby", "active")))
 
 
+def document() -> str:
+    """docs/requirements.md: every requirement, and the command that shows it."""
+
+    def table(requirements: tuple[Requirement, ...]) -> str:
+        rows = "".join(f"| {one.id} | {one.what} | `{one.shown_by}` |\n" for one in requirements)
+        return f"| id | what must hold | shown on the local cloud by |\n|---|---|---|\n{rows}"
+
+    return (
+        "# Requirements\n\n"
+        "Generated from `recovery/requirements.py` by `make readme`. Each id also stands in the docstring of the tests "
+        "that fail when it is broken: `grep -rl ACT-4 tests` finds them, and a test sees to it that there are some.\n\n"
+        f"## Site image-app (AWS → Azure)\n\n{table(IMAGE_APP)}\n"
+        f"## Site trustlayer (us-east-1 → us-west-2)\n\n{table(TRUSTLAYER)}"
+    )
+
+
 def main() -> int:
-    """Write the files when they differ."""
+    """Write the files that differ."""
     from recovery.permissions import page
 
     page.main()
@@ -61,6 +80,9 @@ def main() -> int:
     if not FOOTPRINT.is_file() or FOOTPRINT.read_text(encoding="utf-8") != text:
         FOOTPRINT.write_text(text, encoding="utf-8")
         print("docs/footprint.md: written anew")
+    if not DOCUMENT.is_file() or DOCUMENT.read_text(encoding="utf-8") != document():
+        DOCUMENT.write_text(document(), encoding="utf-8")
+        print("docs/requirements.md: written anew")
     before = README.read_text(encoding="utf-8")
     after = rewritten(before)
     if after != before:
