@@ -8,15 +8,16 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import closing
 
-from clouds.azure.arm import ArmError
 from clouds.gates.world import POLL_SECONDS
 from clouds.http_probe import Question, probe_all
+from clouds.runbook import supporting
 from clouds.runbook.azure_effects import AzureEffects
 from clouds.runbook.calls import Call, Handler, Outcome, failed, ok, seen, unknown
 from clouds.runbook.footprint import Footprint
 from recovery import chunks
 from recovery.journal.chain import Kind
 from recovery.model import Json
+from recovery.runbook.support import Said
 
 MARK = ".dr-probe/"
 """Test data's prefix: left out of every proof, and removed (Definitions, VAL-2; `clouds.sync.reconcile.SPARED`)."""
@@ -131,41 +132,21 @@ class CheckEffects:
 
     def support(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """Certificate, throughput and the uploads container (VAL-3). What cannot be seen is named, never assumed."""
-        bad: list[str] = []
-        throughput = self.at.look("CosmosThroughput", "active").get("observed")
-        if throughput != int(args["throughput"]):
-            bad.append(f"{throughput} RU/s, wanted {args['throughput']}")
-        with closing(self.at.blobs("storage-uploads")) as blobs:
-            sizes = [blob.size for blob in blobs.list("uploads")]
-        found: dict[str, Json] = {"throughput": throughput, "uploads": len(sizes), "bytes": sum(sizes)}
-        found["certificate"] = self._certificate()
-        return seen(not bad, call, "; ".join(bad), **found)
-
-    def _certificate(self) -> str:
-        try:
-            body = self.at.body(self.at.of_type("azure-native:network:ApplicationGateway"))
-        except ArmError as error:
-            return f"unknown: {error}"
-        held = (body.get("properties") or {}).get("sslCertificates") or []
-        return (
-            f"{len(held)} on the gateway"
-            if held
-            else "none: the gateway has no HTTPS listener in these settings"
-        )
+        said, found = supporting.look(self.at, int(args["throughput"]), call.key)
+        return _outcome(said, found)
 
     def telemetry(self, args: Mapping[str, Json], call: Call) -> Outcome:
-        """The gateway's own request figures arrive (VAL-3). Application Insights lags by minutes."""
-        from clouds.azure import metrics
+        """The gateway's own request figures arrive, and most requests are good (VAL-3). Application Insights lags."""
+        said, found = supporting.requests(self.at)
+        call.note(Kind.NOTE, {"what": "telemetry", **found})
+        return _outcome(said, found)
 
-        world = self.at.world
-        end = world.now()
-        try:
-            requests = metrics.total(world.arm, str(self.at.props("DrainGate")["gatewayId"]), "TotalRequests",
-                                     end - world.real(1800), end)  # fmt: skip
-        except (ArmError, ValueError) as error:
-            return unknown(f"the gateway's request count: {error}")
-        call.note(Kind.NOTE, {"what": "telemetry", "requests": requests})
-        return ok(requests=requests)
+
+def _outcome(said: Said, found: Mapping[str, Json]) -> Outcome:
+    """What is bad fails; what nobody could see is unknown, and no less a reason to stop and look."""
+    if said.bad:
+        return failed("; ".join((*said.bad, *said.unseen)), **found)
+    return unknown("; ".join(said.unseen), **found) if said.unseen else ok(**found)
 
 
 __all__ = ["MARK", "CheckEffects"]
