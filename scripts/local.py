@@ -1,4 +1,4 @@
-"""`dr local up|login|fill|down|status`: a local cloud that stays up in the background, and the environment that reaches it."""
+"""`dr local up|login|fill|certify|down|status`: a local cloud that stays up in the background, and the environment that reaches it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from scripts.command import run
 State = Annotated[
     Path | None, typer.Option(help="State folder; default: that of DR_ENDPOINTS, else .dr/local.")
 ]
-USAGE = """Usage: dr local up|login|fill|down|status [OPTIONS]
+USAGE = """Usage: dr local up|login|fill|certify|down|status [OPTIONS]
 
   up      start a local cloud in the background; prints its environment as shell assignments
   login   sign in as somebody else than the Owner; prints that identity's environment
   fill    put a few files, uploads and items into its primary, for a first sync
+  certify give the standby a certificate that its clients trust, as `dr cert renew` does elsewhere
   down    stop it and everything it started
   status  say what runs
 
@@ -141,6 +142,28 @@ def fill(state: State = None) -> int:
     return ExitCode.CLEAN
 
 
+def certify(state: State = None) -> int:
+    """Give the built standby a certificate of the local authority: the first one signs itself, and nobody trusts it."""
+    import localcloud
+    from clouds.azure.arm import Arm
+    from clouds.endpoints import load
+    from clouds.program import desired, project_root
+    from localcloud.certify import certify as put_in
+
+    folder = _folder(state)
+    cloud = localcloud.running(folder)
+    if cloud is None:
+        raise BadInput(f"no local cloud is up in {folder}", "there is nothing to certify", "dr local up")
+    environ = {**os.environ, "DR_ENDPOINTS": str(folder / "endpoints.json")}
+    arm = Arm(load(environ))
+    try:
+        made = put_in(cloud, arm, desired(project_root(), "standby", environ), _say)
+    finally:
+        arm.close()
+    print(f"{', '.join(made.names)}: trusted by this cloud's clients until {made.expires:%Y-%m-%d}")
+    return ExitCode.CLEAN
+
+
 def down(
     state: State = None,
     forget: Annotated[bool, typer.Option("--forget", help="Remove the state folder too.")] = False,
@@ -188,6 +211,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "up": up,
     "login": login,
     "fill": fill,
+    "certify": certify,
     "down": down,
     "status": status,
 }

@@ -93,6 +93,7 @@ class Story:
         """1: from nothing to a standby."""
         plan = self.world.build(self.record.show.event)
         self.record.fact(f"the {self.world.engine_name} engine: {_counted(plan)}")
+        self.world.certify()
 
     def clean_after_build(self) -> None:
         """2: right after a deployment the check must be empty."""

@@ -118,6 +118,16 @@ class LocalWorld:
         """`dr up -s standby --first-build`."""
         return self.up("standby", on_event, create=True)
 
+    def certify(self) -> None:
+        """`dr local certify`."""
+        from localcloud import running
+        from localcloud.certify import certify
+
+        cloud = running(Path(os.environ["DR_ENDPOINTS"]).parent)
+        if cloud is None:
+            raise Failed("the local cloud is gone", "it issues the certificate", "dr rehearse")
+        certify(cloud, self.arm, self.desired("standby"), lambda text: None)
+
     def up(self, stack: str, on_event: Callable[[Event], None], create: bool = False) -> Plan:
         """`dr up -s STACK`: lock, up through the safety gate, hand-over."""
         allow = DIALS_ONLY | ({Action.CREATE} if create else frozenset())

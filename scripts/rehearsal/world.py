@@ -60,6 +60,10 @@ class World(Protocol):
         """The first up of standby, where nothing exists yet."""
         ...
 
+    def certify(self) -> None:
+        """A certificate that clients trust, in place of the one that signs itself."""
+        ...
+
     def up(self, stack: str, on_event: Callable[[Event], None], create: bool = False) -> Plan:
         """Bring the footprint to a stack's mode, hand-over included. create: missing resources may be made again."""
         ...
