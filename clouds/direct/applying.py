@@ -120,6 +120,8 @@ class Run:
     def _gate(self, resource: Desired, step: Step) -> None:
         # Looked at again at its turn: this very run may have changed what was seen when the plan was made.
         kind, props = gate_kind(resource), resource.inputs
+        if props.get("want") == "any":
+            return
         if step.action is Action.UPDATE or gates.differs(kind, self._picture.look_at(resource), props):
             self._timed(step, Action.UPDATE, lambda: self._pass(resource))
 

@@ -45,27 +45,29 @@ class Footprint(pulumi.ComponentResource):
         self.exports = self._exports()
         self.register_outputs({})
 
+    # An excluded resource keeps, in the checkpoint, what it waited for in the other mode, and Pulumi refuses a snapshot in
+    # which that comes after it. So whatever one mode waits for is waited for in the other too, where it wants nothing.
+
     def _active(self) -> None:
         """Up first, traffic last. The gateway's slow capacity update is waited for by nobody (requirements, GOALS)."""
-        self._gateway([])
+        back, drained = self._return_gate("any", []), self._drain_gate("any", [])
+        self._gateway([drained])
         self._watch_gateway([])
-        healthy = self._health_gate("healthy", [self._api([]), *self._dials([])])
-        self._parts.sync.workloads(self._site.dials.direction, [healthy])
-        self._mode_tag([self._traffic([healthy])])
-        self._return_gate("any", [])
-        self._drain_gate("any", [])
+        dear = [self._api([drained]), *self._dials([drained])]
+        healthy = self._health_gate("healthy", dear)
+        dear += self._parts.sync.workloads(self._site.dials.direction, [healthy])
+        self._mode_tag([self._traffic([healthy, back]), *dear])
 
     def _standby(self) -> None:
         """Traffic first, capacity last; the gateway before the scale set that names its pool."""
-        back = self._return_gate("clear", [])
-        moved = self._traffic([back])
+        back, healthy = self._return_gate("clear", []), self._health_gate("any", [])
+        moved = self._traffic([back, healthy, self._parts.network.public_ip])
         drained = self._drain_gate("drained", [moved])
         gateway = self._gateway([drained])
         self._watch_gateway([gateway.resource])
         cheap = [self._api([drained, gateway]), *self._dials([drained])]
         cheap += self._parts.sync.workloads(self._site.dials.direction, [drained])
-        self._mode_tag(cheap)
-        self._health_gate("any", [])
+        self._mode_tag([moved, *cheap])
 
     def _mode_tag(self, after: Sequence[pulumi.Resource]) -> None:
         """The mode, told on the group alone, and last: a tag must not claim a mode that a gate has refused."""

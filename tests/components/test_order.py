@@ -51,14 +51,38 @@ def test_in_standby_traffic_leaves_first_and_capacity_goes_last(
 def test_in_active_nothing_waits_for_the_gateways_slow_capacity_update(active: Recording) -> None:
     """requirements.md, GOALS: the gateway's update takes 2 to 30 minutes and is waited for by nobody."""
     assert [name for name in active.resources if "gateway" in active.before(name)] == []
-    assert not active.before("gateway") & {"health-gate", "return-gate", "drain-gate", *RECORDS, *CAPACITY}
+    assert not active.before("gateway") & {"health-gate", "return-gate", *RECORDS, *CAPACITY}
 
 
-def test_a_gate_that_the_mode_does_not_use_holds_nothing_back(standby: Recording, active: Recording) -> None:
+def test_a_gate_that_the_mode_does_not_use_wants_nothing_and_waits_for_nothing(
+    standby: Recording, active: Recording
+) -> None:
+    """Others may wait for it (below): it passes at once."""
     unused = ((active, "return-gate"), (active, "drain-gate"), (standby, "health-gate"))
     for recording, gate in unused:
-        assert [name for name in recording.resources if gate in recording.before(name)] == [], gate
+        assert recording.before(gate) <= {"group", "own-stack"}, gate
         assert recording.inputs(gate)["want"] == "any"
+
+
+EXCLUDED = ("**-record", "**::uploads-subscription", "**::gateway")
+CHEAP = (*EXCLUDED, "**::api", "**::cosmos-throughput", "**::drain-gate")
+"""What a run in parts leaves for later, in active and in standby (clouds/runbook/azure_effects.py: GROUPS)."""
+
+
+def test_what_may_be_excluded_comes_after_all_that_it_waited_for_in_the_other_mode(
+    standby: Recording, active: Recording
+) -> None:
+    """Seen with the CLI 3.260: an excluded resource keeps its old dependencies, and a snapshot in which one of them comes
+    after it is refused ("snapshot integrity failure ... comes after it"): the checkpoint of a failover in parts."""
+    late = [
+        (name, before)
+        for here, other, left in ((active, standby, EXCLUDED), (standby, active, CHEAP))
+        for name, one in here.resources.items()
+        if excluded(one, left)
+        for before in other.waits[name]
+        if before in here.resources and before not in here.before(name)
+    ]
+    assert late == []
 
 
 def test_a_gate_waits_for_no_output_of_what_it_looks_at(active: Recording, standby: Recording) -> None:
