@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clouds.runbook.calls import Heard, ok
+from clouds.runbook.calls import Handler, Heard, ok
 from clouds.runbook.executor import Executor
 from clouds.runbook.runner import Inline
 from clouds.runbook.runs import BOOKS
@@ -237,8 +237,21 @@ def _without_the_last_delta(patch: pytest.MonkeyPatch, world: World) -> None:
 
 
 def _without_waiting_for_the_drain(patch: pytest.MonkeyPatch, world: World) -> None:
+    forget, look = World.expire, World.look
+
+    def home_is_never_learnt(self: World, number: int) -> None:
+        if self.records == "azure":  # the way out is as it was: without it no run would come this far
+            forget(self, number)
+
+    def believed(self: World, test: str) -> Handler:
+        asked = look(self, test)
+        return lambda args, call: (
+            ok() if (test, args.get("side")) == ("propagated", "primary") else asked(args, call)
+        )
+
     patch.setattr(World, "drain", lambda self, args, call: ok())
-    patch.setattr(World, "expire", lambda self, number: None)
+    patch.setattr(World, "look", believed)
+    patch.setattr(World, "expire", home_is_never_learnt)
 
 
 def _keeping_no_conflicts(patch: pytest.MonkeyPatch, world: World) -> None:
