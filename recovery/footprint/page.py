@@ -154,7 +154,7 @@ def _order(standby: Sequence[Desired], active: Sequence[Desired]) -> str:
 def _dials(dials: Mapping[str, list[tuple[str, Json, Json]]]) -> str:
     rows = [
         f"| {name} | `{path}` | {_shown(old)} | {_shown(new)} |"
-        for name, found in dials.items()
+        for name, found in sorted(dials.items())
         for path, old, new in found
     ]
     return "## The dials\n\n| resource | property | standby | active |\n|---|---|---|---|\n" + "\n".join(rows)
@@ -162,7 +162,7 @@ def _dials(dials: Mapping[str, list[tuple[str, Json, Json]]]) -> str:
 
 def _groups(held: Sequence[Desired], dials: Mapping[str, object]) -> Iterator[str]:
     """One table a component, in the program's order."""
-    ordered = sorted(held, key=lambda d: _group(d))
+    ordered = sorted(held, key=lambda d: (_group(d), _name(d)))
     starts = [
         0,
         *(i + 1 for i, (a, b) in enumerate(pairwise(ordered)) if _group(a) != _group(b)),
