@@ -31,6 +31,7 @@ VOLATILE = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # ids that every cloud makes anew
     r"|\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)?"  # times
     r"|127\.0\.0\.1:\d+"  # local doors
+    r"|[0-9a-f]{8}(?=\.local\.azurecontainerapps)"  # a Container Apps environment's own domain
 )
 FORGOTTEN = frozenset({"etag", "_etag", "_rid", "_ts", "_self", "customdomainverificationid"})
 
