@@ -88,10 +88,12 @@ class _Reader:
                 done.result()
             ids = [form.id for _, form in wanted]
             seen = {canonical_id(str(body.get("id") or "")) for body in self.others}
+            # What `dr init` made (state, key, registry) carries our tags in a group of its own, and is not drift.
+            beside = {_group_of(form.id) for _, form in wanted} - {"", *map(canonical_id, groups)}
             news = [
                 row
                 for row in unmanaged.strangers(self.named, ids)
-                if canonical_id(str(row["id"])) not in seen
+                if canonical_id(str(row["id"])) not in seen and _group_of(str(row["id"])) not in beside
             ]
             for done in [pool.submit(self._confirm, row, groups) for row in news]:
                 done.result()
@@ -233,6 +235,12 @@ class _Reader:
         except ArmError as error:
             if not error.missing:
                 self.unknown[id] = f"Resource Graph names it, and nobody declared it: {_reason(error)}"
+
+
+def _group_of(id: str) -> str:
+    """The resource group that an id lies in, in canonical form; "" above groups."""
+    found = _PARENTS.match(id)
+    return canonical_id(found[1]) if found else ""
 
 
 def _own_tags(forms: Iterable[Desired]) -> dict[str, str]:

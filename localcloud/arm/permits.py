@@ -14,6 +14,7 @@ from typing import Any
 
 from localcloud.arm.errors import ArmError
 from localcloud.arm.identities import Principal
+from localcloud.arm.ids import ArmPath
 from localcloud.arm.policy import references
 from localcloud.arm.store import Store
 from localcloud.effects.roles import Role, Roles
@@ -81,6 +82,12 @@ class Permits:
         if method.upper() in ("PUT", "PATCH"):
             self._linked(who, action, scope, body)
         self.used[who.name, action] += 1
+
+    def sees(self, who: Principal, path: ArmPath) -> bool:
+        """May it read this resource? Not counted: a query that shows less is no refusal."""
+        return who.owner or any(
+            self._grants(role, f"{path.type}/read") for role in self.roles.of(who.object_id, path.text)
+        )
 
     def may_data(self, who: Principal, action: str, scope: str) -> bool:
         """May it do this on a data plane? Counted like an action."""

@@ -67,8 +67,8 @@ class Index:
         since = self._clock() if fresh or known is None else known.since
         self._rows[key] = Row(parse(event.id), dict(event.new), since)
 
-    def answer(self, body: Any) -> dict[str, Any]:
-        """One page of a query's answer. Raises ArmError for what is not served here."""
+    def answer(self, body: Any, sees: Callable[[ArmPath], bool] | None = None) -> dict[str, Any]:
+        """One page of a query's answer. sees: what the caller may read (None: everything). Raises ArmError for what is not served here."""
         asked = body if isinstance(body, Mapping) else {}
         matched = _QUERY.fullmatch(str(asked.get("query", "")).strip())
         if matched is None:
@@ -81,7 +81,10 @@ class Index:
         rows = [
             _shown(row, columns)
             for _, row in sorted(self._rows.items())
-            if _table(row) in tables and self._visible(row) and wanted(row)
+            if _table(row) in tables
+            and self._visible(row)
+            and wanted(row)
+            and (sees is None or sees(row.path))
         ]
         options = asked.get("options") or {}
         size = max(1, min(PAGE, int(options.get("$top") or 100)))

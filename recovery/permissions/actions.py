@@ -11,7 +11,6 @@ import re
 _VERB = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
 _READ_BY_POST = {
     "microsoft.web/sites/config/list": "Microsoft.Web/sites/config/list/action",
-    "microsoft.resourcegraph/resources": "Microsoft.ResourceGraph/resources/read",
 }
 _GROUPS = "Microsoft.Resources/subscriptions/resourceGroups"
 
