@@ -36,7 +36,7 @@ def site(s: Standing, _tmp: Path) -> Mend:
 
 def cosmos(s: Standing, _tmp: Path) -> Mend:
     body = {"code": "NotFound", "message": "Entity with the specified id does not exist in the system."}
-    return s.fault(door="cosmos", method="GET", path="docs/dr-probe", status=404, body=body)
+    return s.fault(door="cosmos", method="GET", path="docs/.dr-probe", status=404, body=body)
 
 
 def converter(s: Standing, _tmp: Path) -> Mend:
