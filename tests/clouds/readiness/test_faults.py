@@ -186,7 +186,10 @@ def journal(s: Standing, _tmp: Path) -> Mend:
 
     file, _ = paths(s.root, s.environ)
     lines = file.read_bytes().splitlines(keepends=True)
-    lines[-1] = lines[-1].replace(b'"readiness"', b'"something"').replace(b'"completed"', b'"Completed"')
+    # When it happened, and nothing that another check reads: which record is the last depends on the tests before.
+    record = json.loads(lines[-1])
+    record["at"] = f"{record['at'][:-2]}{(int(record['at'][-2]) + 1) % 10}Z"
+    lines[-1] = json.dumps(record, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode() + b"\n"
     file.write_bytes(b"".join(lines))
     return back
 
