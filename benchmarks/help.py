@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 RUNS = 11
-TARGET = 0.3  # seconds: issue 3
+TARGET = 0.3  # seconds
 
 
 def seconds(code: str) -> float:

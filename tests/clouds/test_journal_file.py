@@ -1,4 +1,4 @@
-"""The journal file survives kill -9 at any point, and nothing else passes for that (issue 6, Journal)."""
+"""The journal file survives kill -9 at any point, and nothing else passes for that (Journal)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CLI as a child process, its locks and our records of runs (issue 3: engines, `dr resume`).
+"""The CLI as a child process, its locks and our records of runs (engines, `dr resume`).
 
 The child here is a small program of the test's own: what is tried is the pipe, the signal and the words, not Pulumi.
 """

@@ -1,4 +1,4 @@
-"""Wrong settings through the command itself, in a copy of the project's folder (issue 3: exit 2, nothing changed)."""
+"""Wrong settings through the command itself, in a copy of the project's folder (exit 2, nothing changed)."""
 
 from __future__ import annotations
 

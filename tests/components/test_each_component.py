@@ -1,4 +1,4 @@
-"""Each component by itself, under mocks, in both modes where a dial passes through it (issue 3)."""
+"""Each component by itself, under mocks, in both modes where a dial passes through it."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def test_the_converter_reaches_storage_by_its_identity(site: Settings) -> None:
 
 
 def test_a_secret_is_nowhere_in_the_recorded_desired_state(site: Settings) -> None:
-    """A canary secret in the program appears in no file and no output (issue 3)."""
+    """A canary secret in the program appears in no file and no output."""
     found = converter(site, Mode.ACTIVE)
     assert CANARY not in json.dumps([d.to_json() for d in found.resources.values()])
     assert REDACTED in json.dumps(found.inputs("converter-settings"))

@@ -1,4 +1,4 @@
-"""The whole footprint in both modes: what differs is the dials, and a switch is updates alone (issue 3)."""
+"""The whole footprint in both modes: what differs is the dials, and a switch is updates alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order by mode, on the recorded graph, transitively (issue 3; docs/architecture.md "Order by mode")."""
+"""The order by mode, on the recorded graph, transitively (docs/architecture.md "Order by mode")."""
 
 from __future__ import annotations
 

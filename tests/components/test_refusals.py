@@ -1,4 +1,4 @@
-"""What a person reads when the program refuses: three parts, and no traceback in front of them (issue 3)."""
+"""What a person reads when the program refuses: three parts, and no traceback in front of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: what may be, what may not, and how it is said (issue 3, "Must hold in general")."""
+"""Settings: what may be, what may not, and how it is said."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both engines end in the same live state, and each calls clean what the other has built (issue 3, contract suite)."""
+"""Both engines end in the same live state, and each calls clean what the other has built (contract suite)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole footprint, as Resource Manager answers it: every changed value is found, nothing else is (issue 4).
+"""The whole footprint, as Resource Manager answers it: every changed value is found, nothing else is.
 
 The live bodies are the local cloud's answers to the declared ones (it re-cases, fills in, drops write-only
 values), not copies of them. Two rates are printed; whatever is not found stands in EXCEPTIONS by name, with its reason.

@@ -1,4 +1,4 @@
-"""Capacity, gateway, DNS and primary have real effects (issue 3, step 5; design, local cloud)."""
+"""Capacity, gateway, DNS and primary have real effects (step 5; design, local cloud)."""
 
 from __future__ import annotations
 

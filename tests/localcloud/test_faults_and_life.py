@@ -1,4 +1,4 @@
-"""Faults on demand, and that nothing outlives its starter (issue 3, must hold in general)."""
+"""Faults on demand, and that nothing outlives its starter (must hold in general)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The policy over the desired state of every stack: it holds, and each of its rules can fail (issue 4)."""
+"""The policy over the desired state of every stack: it holds, and each of its rules can fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stops a run before it does harm (issue 3, "Must hold, with the real Pulumi CLI")."""
+"""What stops a run before it does harm."""
 
 from __future__ import annotations
 

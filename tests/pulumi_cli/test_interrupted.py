@@ -1,4 +1,4 @@
-"""Killed runs and two operators (issue 3, "Must hold, with the real Pulumi CLI")."""
+"""Killed runs and two operators."""
 
 from __future__ import annotations
 

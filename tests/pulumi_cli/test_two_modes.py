@@ -1,4 +1,4 @@
-"""Two stacks over one footprint, by the bare commands (issue 3, "Must hold, with the real Pulumi CLI", first line)."""
+"""Two stacks over one footprint, by the bare commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints rewritten for the other stack (issue 3: hand-over; facts.md "Hand-over and secrets")."""
+"""Checkpoints rewritten for the other stack (hand-over; facts.md "Hand-over and secrets")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Only proof takes a lock away (issue 3: `dr resume` after proving the owner dead)."""
+"""Only proof takes a lock away (`dr resume` after proving the owner dead)."""
 
 from __future__ import annotations
 

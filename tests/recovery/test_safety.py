@@ -1,4 +1,4 @@
-"""The safety gate and the reading of Pulumi's plans (issue 3: engines, safety gate; recovery/safety.py)."""
+"""The safety gate and the reading of Pulumi's plans (engines, safety gate; recovery/safety.py)."""
 
 from __future__ import annotations
 

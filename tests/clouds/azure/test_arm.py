@@ -1,4 +1,4 @@
-"""The ARM client against a real HTTP server: retries as the service says, and no half-finished success (issue 3)."""
+"""The ARM client against a real HTTP server: retries as the service says, and no half-finished success."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live reads: few requests, the extra reads, and never a wrong verdict (issue 3, "Drift" and "Must hold in general")."""
+"""Live reads: few requests, the extra reads, and never a wrong verdict."""
 
 from __future__ import annotations
 

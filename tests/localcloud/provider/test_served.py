@@ -1,4 +1,4 @@
-"""azure-native as the engine sees it (issue 3: the real CLI against the local cloud; facts.md "two stacks")."""
+"""azure-native as the engine sees it (the real CLI against the local cloud; facts.md "two stacks")."""
 
 from __future__ import annotations
 

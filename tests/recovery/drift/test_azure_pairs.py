@@ -1,4 +1,4 @@
-"""Azure's own published request/response pairs: exactly the true differences, and every changed value (issue 3)."""
+"""Azure's own published request/response pairs: exactly the true differences, and every changed value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The generic comparison: properties for the rule, tables for the quirks (issue 3, "Drift")."""
+"""The generic comparison: properties for the rule, tables for the quirks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public names as resolvers answer them: as the zone says, otherwise, or from a cache (issue 4)."""
+"""The public names as resolvers answer them: as the zone says, otherwise, or from a cache."""
 
 from __future__ import annotations
 

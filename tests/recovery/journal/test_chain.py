@@ -1,4 +1,4 @@
-"""The hash chain says what was done to a journal, and where (issue 6, Journal)."""
+"""The hash chain says what was done to a journal, and where (Journal)."""
 
 from __future__ import annotations
 

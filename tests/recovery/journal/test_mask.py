@@ -1,4 +1,4 @@
-"""Secrets never reach the journal (issue 6, Journal: secrets masked)."""
+"""Secrets never reach the journal (Journal: secrets masked)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person's word counts only when it is provably that person's own (issue 6, People)."""
+"""A person's word counts only when it is provably that person's own (People)."""
 
 from __future__ import annotations
 

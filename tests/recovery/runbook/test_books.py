@@ -1,4 +1,4 @@
-"""The runbooks as data: rules of safety, times, and what people read (issue 6; ACT, VAL, BACK, COMM)."""
+"""The runbooks as data: rules of safety, times, and what people read (ACT, VAL, BACK, COMM)."""
 
 from __future__ import annotations
 

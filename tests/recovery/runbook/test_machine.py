@@ -1,4 +1,4 @@
-"""The runbook machine, case by case (issue 6, The machine, People)."""
+"""The runbook machine, case by case (The machine, People)."""
 
 from __future__ import annotations
 

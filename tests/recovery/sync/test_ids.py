@@ -1,4 +1,4 @@
-"""Cosmos ids: unique and legal for any key (SYNC-3; issue 5, Must show)."""
+"""Cosmos ids: unique and legal for any key (SYNC-3)."""
 
 from __future__ import annotations
 

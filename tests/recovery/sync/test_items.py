@@ -1,4 +1,4 @@
-"""DynamoDB item to Cosmos document and back (SYNC-3, BACK-2; issue 5, Metadata)."""
+"""DynamoDB item to Cosmos document and back (SYNC-3, BACK-2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The march over two sorted listings (SYNC-1, SYNC-2; issue 5)."""
+"""The march over two sorted listings (SYNC-1, SYNC-2)."""
 
 from __future__ import annotations
 

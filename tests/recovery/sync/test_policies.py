@@ -1,4 +1,4 @@
-"""What is done about a verdict, and when deletions may happen (SYNC-1, SYNC-2; issue 5, Deletes)."""
+"""What is done about a verdict, and when deletions may happen (SYNC-1, SYNC-2)."""
 
 from __future__ import annotations
 
