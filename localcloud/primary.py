@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from localcloud.aws import door
 from localcloud.control import Control, Cut
 from localcloud.primary_images import PrimaryImages
 
@@ -19,13 +21,19 @@ _SITE = "<!doctype html><title>demay</title><h1>demay</h1><p>served by the prima
 class Primary:
     """Two servers. state of an address: up, down (connections are cut), failing (503), hanging (no answer)."""
 
-    def __init__(self, control: Control, images: PrimaryImages | None = None) -> None:
-        self._control, self._images = control, images
+    def __init__(
+        self,
+        control: Control,
+        images: PrimaryImages | None = None,
+        services: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
+        self._control, self._images, self._services = control, images, services
         self.states = dict.fromkeys(ADDRESSES, "up")
         self.ports: dict[str, int] = {}
         self._runners: list[web.ServerRunner] = []
         control.route("PUT", "primary", self._set)
         control.route("GET", "primary", self._get)
+        control.route("PUT", "aws", self._set_whole)
 
     async def start(self) -> None:
         """Bind a free port for each address."""
@@ -99,6 +107,16 @@ class Primary:
                 raise ValueError(f"{address} is none of the primary's addresses {ADDRESSES}")
             self.states[address] = given["state"]
         return web.json_response(self.states)
+
+    async def _set_whole(self, request: web.Request) -> web.StreamResponse:
+        """AWS as a whole, as on the day: its public addresses and its services (S3, DynamoDB, ...) together."""
+        state = (await request.json())["state"]
+        if state not in door.STATES:
+            raise ValueError(f"state is one of {', '.join(door.STATES)}")
+        if self._services is not None:
+            await self._services(state)
+        self.states = dict.fromkeys(ADDRESSES, state)
+        return web.json_response({**self.states, "services": state})
 
     async def _get(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response(self.states)

@@ -102,9 +102,8 @@ class LocalServer:
         self.offers = Offers(self.scale_sets)
         self.alerts = Alerts(self.bus, self.clock)
         self.aws = None if bare else Aws(state, _source())
-        self.primary = Primary(
-            self.control, PrimaryImages(self.aws.url, _source()) if self.aws is not None else None
-        )
+        images = PrimaryImages(self.aws.url, _source()) if self.aws is not None else None
+        self.primary = Primary(self.control, images, self.aws.set_state if self.aws is not None else None)
         self.store = Store(LOCAL_SUBSCRIPTION)
         self.images = Images()
         self.vaults = Vaults(self.bus, self._may, self.control.data_door)

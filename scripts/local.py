@@ -1,4 +1,4 @@
-"""`dr local up|login|fill|certify|down|status`: a local cloud that stays up in the background, and the environment that reaches it."""
+"""`dr local up|login|fill|aws|certify|down|status`: a local cloud that stays up in the background, and the environment that reaches it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from scripts.command import run
 State = Annotated[
     Path | None, typer.Option(help="State folder; default: that of DR_ENDPOINTS, else .dr/local.")
 ]
-USAGE = """Usage: dr local up|login|fill|certify|down|status [OPTIONS]
+USAGE = """Usage: dr local up|login|fill|aws|certify|down|status [OPTIONS]
 
   up      start a local cloud in the background; prints its environment as shell assignments
   login   sign in as somebody else than the Owner; prints that identity's environment
   fill    put a few files, uploads and items into its primary, for a first sync
+  aws     take AWS away, as on the day, and give it back: dr local aws down|hanging|up
   certify give the standby a certificate that its clients trust, as `dr cert renew` does elsewhere
   down    stop it and everything it started
   status  say what runs
@@ -36,6 +37,7 @@ Examples:
   dr local up --scale 30 --state /tmp/cloud
   dr local up --enforce-roles > owner.env
   dr local login ana > ana.env
+  dr local aws down      (then: dr failover --aws-unreachable)
   dr local status
   dr local down"""
 
@@ -142,6 +144,35 @@ def fill(state: State = None) -> int:
     return ExitCode.CLEAN
 
 
+def aws(
+    to: Annotated[str, typer.Argument(help="down (connections are cut), hanging (no answer), up.")],
+    state: State = None,
+) -> int:
+    """Take AWS away as a whole: its public addresses and its services. What it holds is there when it comes back.
+
+    \b
+    Examples:
+      dr local aws down
+      dr local aws up
+    """
+    import localcloud
+    from localcloud.aws.door import STATES
+
+    if to not in STATES:
+        raise BadInput(
+            f"AWS cannot be {to!r} here (known: {', '.join(STATES)})",
+            "nothing was changed",
+            "dr local aws down",
+        )
+    folder = _folder(state)
+    cloud = localcloud.running(folder)
+    if cloud is None:
+        raise BadInput(f"no local cloud is up in {folder}", "there is no AWS to take away", "dr local up")
+    cloud.control("PUT", "aws", {"state": to})
+    print(f"AWS, its public addresses and its services: {to}")
+    return ExitCode.CLEAN
+
+
 def certify(state: State = None) -> int:
     """Give the built standby a certificate of the local authority: the first one signs itself, and nobody trusts it."""
     import localcloud
@@ -211,6 +242,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "up": up,
     "login": login,
     "fill": fill,
+    "aws": aws,
     "certify": certify,
     "down": down,
     "status": status,

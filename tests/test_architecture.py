@@ -40,7 +40,7 @@ def modules() -> dict[str, int]:
 
 
 def test_no_module_is_too_long_to_be_read_whole() -> None:
-    """style.md: none over 450 lines, nine in ten at most 350."""
+    """None over 450 lines, nine in ten at most 350."""
     sizes = modules()
     assert {name: n for name, n in sizes.items() if n > 450} == {}
     ordered = sorted(sizes.values())
@@ -54,7 +54,7 @@ def test_the_program_itself_stays_small() -> None:
 
 
 def test_the_readmes_tables_are_those_of_the_code() -> None:
-    """style.md, habit 11: commands and exit codes stand in one place each."""
+    """Commands and exit codes stand in one place each."""
     text = (ROOT / "README.md").read_text()
     assert rewritten(text) == text, "make readme"
     for verb in VERBS:
@@ -64,7 +64,7 @@ def test_the_readmes_tables_are_those_of_the_code() -> None:
 
 
 def test_the_readme_begins_with_the_two_commands() -> None:
-    """Issue 3: these two commands are the README's first lines."""
+    """These two commands are the README's first lines."""
     lines = [line for line in (ROOT / "README.md").read_text().splitlines() if line.strip()]
     assert [line.split("#")[0].strip() for line in lines[1:3]] == ["make rehearse", "make test"]
 
@@ -76,7 +76,7 @@ def test_every_verb_has_its_module(verb: str) -> None:
 
 
 def test_help_imports_neither_pulumi_nor_an_sdk() -> None:
-    """Issue 3: `dr --help` answers at three in the morning."""
+    """`dr --help` answers at three in the morning."""
     heavy = ("pulumi", "azure", "boto3", "grpc", "aiohttp", "httpx", "typer", "rich", "jinja2")
     code = f"import sys; from scripts.cli import main; main(['--help']); print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 (our own interpreter)
@@ -126,7 +126,7 @@ def test_links_between_our_documents_lead_somewhere() -> None:
 
 
 def test_every_file_of_tests_can_be_collected() -> None:
-    """style.md: a test that is never collected cannot fail."""
+    """A test that is never collected cannot fail."""
     strange = [
         name
         for name in modules()

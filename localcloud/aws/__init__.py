@@ -13,7 +13,10 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import aiohttp
+
 from localcloud import processes
+from localcloud.aws.door import STATE_PATH
 from localcloud.data import children
 from recovery.sync.source import Source
 
@@ -42,6 +45,14 @@ class Aws:
         ]
         self._process = await processes.spawn(command, log=self._log, pass_fds=(fd,))
         self._socket.close()  # the child's alone: when it dies, callers are refused instead of kept waiting
+
+    async def set_state(self, state: str) -> None:
+        """up; down: every connection is cut without an answer; hanging: no answer for a minute, then cut."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.put(self.url + STATE_PATH, data=state) as reply,
+        ):
+            reply.raise_for_status()
 
     async def stop(self) -> None:
         """End it; what it held is gone."""

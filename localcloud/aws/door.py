@@ -16,7 +16,9 @@ import hashlib
 import io
 import json
 import re
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -30,6 +32,10 @@ Environ = dict[str, Any]
 Start = Callable[..., Any]
 _TARGET = "HTTP_X_AMZ_TARGET"
 _DYNAMODB = "DynamoDB_20120810."
+STATE_PATH = "/_local/state"
+"""Where the local cloud says whether AWS answers: PUT up, down or hanging."""
+STATES = ("up", "down", "hanging")
+HANGING_SECONDS = 60.0
 
 
 class Door:
@@ -39,10 +45,19 @@ class Door:
         self._app = app
         self._account, self._region = account, region
         self.exports = Exports(account, region)
+        self.state = "up"
         teach_conditions()
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         """Answer one request."""
+        if environ.get("PATH_INFO") == STATE_PATH and environ["REQUEST_METHOD"] == "PUT":
+            wanted = _body(environ).decode()
+            if wanted not in STATES:
+                return _json(start, "400 Bad Request", {"message": f"state is one of {', '.join(STATES)}"})
+            self.state = wanted
+            return _json(start, "200 OK", {"state": self.state})
+        if self.state != "up":
+            _cut(environ, HANGING_SECONDS if self.state == "hanging" else 0.0)
         caller.arn = arn_of(environ, self._account)
         if environ.get(_TARGET, "").startswith(_DYNAMODB):
             return self._dynamodb(environ, start)
@@ -98,6 +113,14 @@ class Door:
         if policy is None:
             return False
         return denies(json.loads(policy.policy_doc), f"dynamodb:{action}", caller.arn)
+
+
+def _cut(environ: Environ, after: float) -> None:
+    """End the connection without an answer, as a region that is gone does."""
+    time.sleep(after)
+    held: socket.socket = environ["werkzeug.socket"]
+    held.shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError("AWS is gone")
 
 
 SYNC = "local"

@@ -1,4 +1,4 @@
-"""Issue 4, `dr in-azure`: the image is started by identity, its output streamed, its exit code returned, and removed."""
+"""`dr in-azure`: the image is started by identity, its output streamed, its exit code returned, and removed."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def test_a_mail_server_is_handed_the_message() -> None:
 
 
 def test_a_channel_that_is_down_is_an_answer_and_names_no_secret() -> None:
-    """Issue 6: a channel that is down never stops a failover; its URL may hold a token."""
+    """A channel that is down never stops a failover; its URL may hold a token."""
     done = deliver(Channel("chat", "json://token-of-ours@127.0.0.1:9/"), MESSAGE)
     assert not done.sent
     assert done.reason

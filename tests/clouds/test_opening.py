@@ -1,4 +1,4 @@
-"""Issue 4, `dr init`: shown first, idempotent, resumable at every step; no secret in what it writes."""
+"""`dr init`: shown first, idempotent, resumable at every step; no secret in what it writes."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ def test_a_local_cloud_keeps_its_own_environment(tmp_path: Path) -> None:
 
 
 def test_a_trial_can_be_thrown_away_and_nothing_else_differs() -> None:
-    """Issue 4: the trial profile has purge protection off, everything else the same."""
+    """The trial profile has purge protection off, everything else the same."""
     whole = {t.id: t.body for t in opening.things(PLACE, {}, "t")}
     trial = {t.id: t.body for t in opening.things(Place("sub", "demay", "brazilsouth", trial=True), {}, "t")}
     differing = {id: differences(whole[id], trial[id]) for id in whole if whole[id] != trial[id]}

@@ -75,7 +75,7 @@ def ask(endpoints: Endpoints, name: str = "demay.com", path: str = "/"):  # type
 
 
 def test_a_request_keeps_where_it_was_sent_and_what_came_back(endpoints: Endpoints) -> None:
-    """Issue 3, step 6: a client records every request."""
+    """A client records every request."""
     seen = ask(endpoints, "api.demay.com", "/health")
     assert (seen.resolver, seen.name, seen.address, seen.status, seen.error) == (
         "a",
@@ -105,7 +105,7 @@ def test_a_name_that_leads_nowhere_is_no_unknown(endpoints: Endpoints, zone: Zon
 
 
 def test_a_resolver_that_does_not_answer_is_unknown_not_nowhere(endpoints: Endpoints) -> None:
-    """style.md, habit 4."""
+    """Every request is recorded with what became of it."""
     gone = Resolver("gone", "127.0.0.1", 9)
     seen = Poller(endpoints, []).once(gone, Target("demay.com"))
     assert seen.status is None

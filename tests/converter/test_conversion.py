@@ -191,7 +191,7 @@ def test_two_runs_at_once_end_in_the_newer_upload_whole(at: int, old: int, new: 
     ids=["empty", "script", "text", "too large"],
 )
 def test_what_is_no_image_is_poison(head: bytes, size: int) -> None:
-    """Issue 3: poison messages are dead-lettered, so the function must fail on them."""
+    """Poison messages are dead-lettered, so the function must fail on them."""
     with pytest.raises(conversion.PoisonUploadError):
         conversion.check_image(head, size)
 

@@ -16,7 +16,7 @@ def code(answer: object) -> str:
 
 
 def test_a_request_without_the_token_is_refused_in_arms_words(azure: Azure) -> None:
-    """Issue 3: authentication is part of what a rehearsal tries."""
+    """Authentication is part of what a rehearsal tries."""
     answer = azure.http.get(
         azure.group, params={"api-version": "2024-03-01"}, headers={"Authorization": "Bearer other"}
     )
@@ -77,7 +77,7 @@ def test_a_long_operation_is_accepted_runs_and_ends(azure: Azure) -> None:
 
 
 def test_an_operation_that_fails_says_why(azure: Azure) -> None:
-    """Issue 3: half-finished long operations."""
+    """Half-finished long operations."""
     azure.cloud.control(
         "POST",
         "faults",
@@ -157,7 +157,7 @@ def test_ids_are_found_in_any_case_and_shown_in_the_services(azure: Azure) -> No
 
 
 def test_deleting_a_group_deletes_everything_in_it(azure: Azure) -> None:
-    """Issue 3: nothing of a torn-down footprint remains."""
+    """Nothing of a torn-down footprint remains."""
     azure.network()
     azure.wait(azure.send("DELETE", azure.group))
     azure.make_group()

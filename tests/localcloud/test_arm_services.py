@@ -65,7 +65,7 @@ def test_a_scale_set_never_shows_its_password_or_custom_data(azure: Azure) -> No
 
 @pytest.mark.parametrize("capacity", [-1, 1001, 1.5, "two"])
 def test_a_capacity_that_cannot_be_is_refused(azure: Azure, capacity: object) -> None:
-    """Issue 3: capacity below zero."""
+    """Capacity below zero."""
     body = {"location": "westeurope", "sku": {"name": "Standard_B2s", "capacity": capacity}, "properties": {}}
     answer = azure.send("PUT", "Microsoft.Compute/virtualMachineScaleSets/vmss", body)
     assert answer.status_code == 400, answer.text

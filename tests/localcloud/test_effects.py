@@ -69,7 +69,7 @@ def test_capacity_starts_real_processes_that_the_gateway_finds_and_ends_them(azu
 
 
 def test_a_failing_instance_is_seen_by_the_probe_and_left_out(azure: Azure) -> None:
-    """Issue 3: health lost between the two parts of a split failover."""
+    """Health lost between the two parts of a split failover."""
     _, address = build(azure, 2)
     until(lambda: health(azure)["api"] == ["Healthy", "Healthy"])
     assert azure.cloud.control(
@@ -175,7 +175,7 @@ def test_a_missing_name_is_kept_as_missing_and_aliases_are_followed(azure: Azure
 
 
 def test_the_primary_can_be_put_down_made_to_fail_and_put_up(azure: Azure) -> None:
-    """Issue 3: the primary dead while traffic is on Azure."""
+    """The primary dead while traffic is on Azure."""
     assert get(azure, "192.0.2.10", "api.demay.test", "/health").json()["status"] == "healthy"
     assert "html" in get(azure, "192.0.2.11", "www.demay.test").text
     azure.cloud.control("PUT", "primary", {"state": "failing"})

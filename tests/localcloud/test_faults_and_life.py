@@ -160,7 +160,7 @@ def _with_instances(state: Path) -> tuple[localcloud.LocalCloud, list[int]]:
 
 
 def test_nothing_is_left_running_after_stop(tmp_path: Path) -> None:
-    """Issue 3: after `make rehearse` nothing it started is left running."""
+    """After `make rehearse` nothing it started is left running."""
     cloud, pids = _with_instances(tmp_path / "cloud")
     cloud.stop()
     assert all(_gone(pid) for pid in (*pids, cloud.pid))

@@ -1,4 +1,4 @@
-"""Issue 4: a local cloud that enforces the roles of docs/permissions.md: Azure's words, its delay, its linked checks."""
+"""A local cloud that enforces the roles of docs/permissions.md: Azure's words, its delay, its linked checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Issue 4: on a local cloud that enforces roles, each role does what its verbs need, by the real commands, and no more."""
+"""On a local cloud that enforces roles, each role does what its verbs need, by the real commands, and no more."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ RECORD = Desired(
 
 
 def test_the_page_is_the_one_that_the_program_makes_now() -> None:
-    """Issue 4: generated, and checked. Mend it with: make readme."""
+    """Generated, and checked. Mend it with: make readme."""
     assert readme.FOOTPRINT.read_text(encoding="utf-8") == readme.footprint()
 
 

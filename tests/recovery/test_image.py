@@ -1,4 +1,4 @@
-"""Issue 4 (SYNC-5): the tool's own image. No Docker here: its Dockerfile is read, its sources are looked for."""
+"""SYNC-5: the tool's own image. No Docker here: its Dockerfile is read, its sources are looked for."""
 
 from __future__ import annotations
 

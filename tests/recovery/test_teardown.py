@@ -1,4 +1,4 @@
-"""Issue 4, `dr teardown`: lists first, keeps data unless it is named, refuses while the standby is needed."""
+"""`dr teardown`: lists first, keeps data unless it is named, refuses while the standby is needed."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_a_misspelt_verb_gets_a_hint_and_changes_nothing(capsys: pytest.CaptureF
 def test_an_error_of_ours_is_shown_in_three_parts_with_its_exit_code(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """style.md, habit 3: nothing is started for a wrong option."""
+    """Nothing is started for a wrong option."""
     assert cli.main(["rehearse", "--engine", "steam"]) == 2
     said = capsys.readouterr().err
     assert "'steam'" in said

@@ -44,7 +44,7 @@ def started_with(word: str) -> list[str]:
 def test_a_stopped_rehearsal_leaves_a_report_and_nothing_running(
     line: str, number: signal.Signals, tmp_path: Path
 ) -> None:
-    """Issue 3: after `make rehearse` nothing it started is left running, also after Ctrl-C."""
+    """After `make rehearse` nothing it started is left running, also after Ctrl-C."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     out = tmp_path / "out"

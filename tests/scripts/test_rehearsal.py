@@ -39,7 +39,7 @@ CAUSED = [
 
 @given(st.permutations(CAUSED))
 def test_the_caused_findings_fit_in_any_order(findings: list[Finding]) -> None:
-    """Issue 3, step 3: exactly those, compared as a set."""
+    """Exactly those, compared as a set."""
     assert compare(EXPECTED, findings) == ([], [])
 
 
@@ -128,7 +128,7 @@ def test_an_address_of_nobody_is_never_taken_for_a_side() -> None:
     not Path("/proc/self/environ").exists(), reason="no /proc: running processes cannot be looked up"
 )
 def test_a_marked_process_that_outlives_its_end_is_found_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Issue 3: after `make rehearse` nothing it started is left running; a grandchild without a parent counts too."""
+    """After `make rehearse` nothing it started is left running; a grandchild without a parent counts too."""
     monkeypatch.delenv(leftovers.MARK, raising=False)
     own = leftovers.mark()
     script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"

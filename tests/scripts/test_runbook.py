@@ -11,12 +11,12 @@ from tests.test_architecture import ROOT
 
 
 def test_the_runbooks_in_docs_are_those_of_the_code() -> None:
-    """Issue 6: generated from the data; `dr runbook write` writes them anew."""
+    """Generated from the data; `dr runbook write` writes them anew."""
     assert stale(ROOT / "docs" / "runbooks") == []
 
 
 def test_every_step_that_does_something_says_how_to_do_it_by_hand() -> None:
-    """Issue 6: someone may have to do it without the tool."""
+    """Someone may have to do it without the tool."""
     for name, text in pages().items():
         for step in BOOKS[name.removesuffix(".md")].steps:
             if step.do is not None:

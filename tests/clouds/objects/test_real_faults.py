@@ -141,7 +141,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @WAYS
 def test_a_passing_fault_costs_a_retry_and_nothing_else(between: Between, way: Way) -> None:
-    """Must show: faults on demand, each retried; the bytes that arrive are the source's."""
+    """Faults on demand, each retried; the bytes that arrive are the source's."""
     site = between.site
     for name, key in KEYS.items():
         site.upload(key, DATA + name.encode())
@@ -155,7 +155,7 @@ def test_a_passing_fault_costs_a_retry_and_nothing_else(between: Between, way: W
 
 @WAYS
 def test_a_lasting_fault_is_an_error_and_the_run_does_not_say_success(between: Between, way: Way) -> None:
-    """Must show: a run with any error never says success; the others are carried; nothing damaged is stored."""
+    """A run with any error never says success; the others are carried; nothing damaged is stored."""
     site = between.site
     lasting = ["throttled", "a reset while it is read", "an expired URL", "Azure throttled"]
     for key in [*(KEYS[name] for name in lasting), "whole.jpg"]:
@@ -193,7 +193,7 @@ def test_an_object_that_is_streamed_without_being_held_arrives_whole_or_not_at_a
 
 @WAYS
 def test_a_source_that_changes_while_it_is_read_arrives_in_one_version(between: Between, way: Way) -> None:
-    """Must show: a source object that changes while it is read; the newer one is carried, never a mixture."""
+    """A source object that changes while it is read; the newer one is carried, never a mixture."""
     site = between.site
     site.upload("a.jpg", DATA)
     between.s3.faults.append(Fault(READ, "/a.jpg", before=lambda: site.upload("a.jpg", DATA[::-1])))

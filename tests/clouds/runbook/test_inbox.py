@@ -23,7 +23,7 @@ def inbox(folder: Path, journal: MemoryJournal) -> Inbox:
 
 
 def test_a_word_is_taken_in_once_also_after_a_restart(tmp_path: Path) -> None:
-    """Issue 6, People: approvals also from another process."""
+    """Approvals also from another process."""
     send([FolderPlace(tmp_path)], WORD, sign(WORD, KEY))
     send([FolderPlace(tmp_path)], WORD, sign(WORD, KEY))
     journal = MemoryJournal()

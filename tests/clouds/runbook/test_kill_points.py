@@ -1,6 +1,6 @@
 """kill -9 at every journal record of both runbooks, before and after it: the run resumes to the same end.
 
-Issue 6, Must show. "After the intent's record" is before the effect, "before the event's record" is after it, so
+"After the intent's record" is before the effect, "before the event's record" is after it, so
 every place in which a process can die lies at one of these points.
 """
 
@@ -76,7 +76,7 @@ def phases(state: State) -> dict[str, str]:
 
 @pytest.mark.parametrize("book", sorted(BOOKS))
 def test_a_run_killed_at_any_journal_record_resumes_to_the_same_end(book: str) -> None:
-    """Issue 6: enumerates them all and prints `N kill points`."""
+    """Enumerates them all and prints `N kill points`."""
     straight, kept = prepared(book), MemoryJournal()
     end = executor(straight, kept, book).go()
     assert end.mode is Mode.COMPLETED, (end.stuck, [end.of(id).reason for id in end.stuck])

@@ -1,6 +1,6 @@
 """`kill -9` of a real process at every journal record of both runbooks and at every change of the world: the same end.
 
-Issue 6, Must show. Each point is one process that dies by SIGKILL and one that resumes from what it left on the disk:
+Each point is one process that dies by SIGKILL and one that resumes from what it left on the disk:
 journal, head, inbox of signed words, world.
 """
 
@@ -47,7 +47,7 @@ def left(folder: Path) -> tuple[World, Verified, State]:
 @forking
 @pytest.mark.parametrize("book", sorted(BOOKS))
 def test_a_process_killed_at_any_point_resumes_to_the_same_end(book: str, tmp_path: Path) -> None:
-    """Issue 6 and GOALS: prints `N kill points`."""
+    """Prints `N kill points`."""
     place = Path("/dev/shm") / tmp_path.name if os.access("/dev/shm", os.W_OK) else tmp_path  # noqa: S108 - fsync in memory
     try:
         straight = fresh(place / "straight", book)

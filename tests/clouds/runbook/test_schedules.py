@@ -1,6 +1,6 @@
 """Any schedule at executor level: kills, failures, AWS that comes and goes, late or refused approvals, a busy client.
 
-Issue 6, Must show: no acknowledged write silently lost; DNS never at an unhealthy side; no capacity removed under
+No acknowledged write silently lost; DNS never at an unhealthy side; no capacity removed under
 traffic; no traffic moved without its approval; the journal complete.
 """
 

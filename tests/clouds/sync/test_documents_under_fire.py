@@ -56,7 +56,7 @@ def bring_through(site: Site, between: Faulty, count: int) -> tuple[Imported, Bu
 def test_throttling_5xx_and_lost_answers_are_tried_again_and_every_item_stands_once(
     breaking: tuple[Site, Faulty],
 ) -> None:
-    """Must show: 429s obeyed as the service says, 5xx and resets retried; the counts are those of the items."""
+    """429s obeyed as the service says, 5xx and resets retried; the counts are those of the items."""
     site, between = breaking
     between.faults += [
         Fault(*CREATE, times=5, status=429, code="TooManyRequests", headers={"x-ms-retry-after-ms": "50"}),
@@ -73,7 +73,7 @@ def test_throttling_5xx_and_lost_answers_are_tried_again_and_every_item_stands_o
 def test_a_lasting_refusal_is_reported_item_by_item_and_the_others_arrive(
     breaking: tuple[Site, Faulty],
 ) -> None:
-    """Must show: any error is counted; it may be tried again, so nothing is marked as brought."""
+    """Any error is counted; it may be tried again, so nothing is marked as brought."""
     site, between = breaking
     between.faults.append(Fault(*CREATE, times=2, status=403, code="Forbidden"))
     done, _ = bring_through(site, between, 40)

@@ -59,7 +59,7 @@ def test_a_freeze_that_aws_cannot_be_given_is_owed_until_it_stands(site: Site, s
 def test_the_daily_run_that_is_refused_still_meets_what_is_owed_and_lists_the_divergence(
     site: Site, silent: SyncWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Must show: the primary comes back in mid-contingency, the schedule fires, nothing in Azure changes."""
+    """The primary comes back in mid-contingency, the schedule fires, nothing in Azure changes."""
     site.upload("cat.jpg", b"before")
     asyncio.run(site.carry("uploads"))
     with pytest.raises(Failed):

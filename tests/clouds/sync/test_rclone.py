@@ -45,7 +45,7 @@ def differences(site: Site, source: str, target: str, *options: str) -> str:
 
 
 def test_rclone_finds_no_difference_after_a_sync_and_after_the_way_back(site: Site) -> None:
-    """Must show: 0 differences for the site, with --one-way for uploads; after --reverse likewise."""
+    """0 differences for the site, with --one-way for uploads; after --reverse likewise."""
     names = site.source
     for number in range(40):
         site.upload(

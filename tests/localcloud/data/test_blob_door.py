@@ -34,7 +34,7 @@ def service(world: World) -> Iterator[BlobServiceClient]:
 def test_a_container_declared_in_arm_really_exists_and_goes_with_it(
     world: World, service: BlobServiceClient
 ) -> None:
-    """Issue 3, local cloud: its effects are real."""
+    """Its effects are real."""
     path = f"{STORAGE}/blobServices/default/containers/declared"
     world.put(path)
     assert service.get_container_client("declared").exists()
@@ -44,7 +44,7 @@ def test_a_container_declared_in_arm_really_exists_and_goes_with_it(
 
 
 def test_an_account_that_arm_does_not_have_is_refused(world: World) -> None:
-    """Issue 3: a data plane without its control plane resource would hide a missing account."""
+    """A data plane without its control plane resource would hide a missing account."""
     credential = AzureNamedKeyCredential("stnobody", STORAGE_KEY)
     client = BlobServiceClient(world.plane.blob_endpoint("stnobody"), credential=credential, retry_total=0)
     with client, pytest.raises(HttpResponseError) as refused:

@@ -151,7 +151,7 @@ def test_a_smaller_new_version_replaces_all_chunks_of_the_old_one(pipeline: Pipe
 
 
 def test_a_poison_upload_is_dead_lettered_after_its_retries(pipeline: Pipeline) -> None:
-    """Issue 3: poison messages dead-lettered; the letter says how often and why."""
+    """Poison messages dead-lettered; the letter says how often and why."""
     pipeline.blobs.put("uploads", "poison.jpg", b"#!/bin/sh")
     assert eventually(lambda: pipeline.outcome("poison.jpg")) == "dead-lettered"
     letters = [
@@ -222,7 +222,7 @@ class Place:
 def test_an_upload_at_every_stage_at_the_moment_of_the_outage_has_its_documents_once_after_activation(
     pipeline: Pipeline,
 ) -> None:
-    """Must show (ACT-3): received, copied, half converted, converted: complete after activation, none twice."""
+    """ACT-3: received, copied, half converted, converted: complete after activation, none twice."""
     images = {
         f"stage/{name}.jpg": JPEG + os.urandom(2_300_000)
         for name in ("received", "copied", "half", "converted")

@@ -181,7 +181,7 @@ def test_beyond_the_budget_requests_are_throttled_and_the_sdk_gets_through(
 
 
 def test_a_container_deleted_in_arm_is_gone_with_its_items(world: World, client: CosmosClient) -> None:
-    """Issue 3, local cloud: deleting behind the program's back must have an effect."""
+    """Deleting behind the program's back must have an effect."""
     declare(world, "brief", 400)
     brief = client.get_database_client("images").get_container_client("brief")
     brief.upsert_item({"id": "1", "imageId": "x"})

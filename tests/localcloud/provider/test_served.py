@@ -144,7 +144,7 @@ def test_what_is_gone_is_dropped_from_the_state(engine: Engine) -> None:
 def test_a_read_that_is_denied_or_fails_is_an_error_and_never_gone(
     engine: Engine, status: int, code: str
 ) -> None:
-    """Issue 3: 403, 429 and 500 never give a wrong verdict."""
+    """403, 429 and 500 never give a wrong verdict."""
     id_, outputs = engine.create(NSG, NSG_INPUTS)
     engine.store.error = ArmError(status, code, "no")
     with pytest.raises(grpc.RpcError, match=code):

@@ -55,7 +55,7 @@ def test_a_sync_runs_in_its_own_direction_alone(wanted: Direction, now: Directio
 
 
 def test_the_wrong_direction_is_refused_in_words() -> None:
-    """Issue 5: the wrong one refused in words."""
+    """The wrong one refused in words."""
     assert may_run(F, turned(F, O, R)).reason == (
         "the journal says reverse (epoch 3), this is a forward sync: it would overwrite the side that is live"
     )

@@ -1,4 +1,4 @@
-"""Issue 4: permissions are data; page, role definitions and code say the same, and least privilege holds by rule."""
+"""Permissions are data; page, role definitions and code say the same, and least privilege holds by rule."""
 
 from __future__ import annotations
 

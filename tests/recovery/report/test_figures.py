@@ -40,7 +40,7 @@ REQUESTS = st.lists(
 
 @given(REQUESTS)
 def test_bands_hold_every_request_and_never_overlap_within_a_lane(requests: list[Request]) -> None:
-    """Issue 3, step 6: the client's record is shown whole."""
+    """The client's record is shown whole."""
     found = bands(requests)
     for r in requests:
         own = [b for b in found if (b.resolver, b.name) == (r.resolver, r.name) and b.start <= r.at < b.end]
@@ -71,7 +71,7 @@ def test_the_last_resolver_decides_when_a_switch_is_over() -> None:
 
 
 def test_a_gap_runs_from_the_last_good_answer_to_the_next_one() -> None:
-    """Issue 3, step 6: how many failed, and for how long nobody was served."""
+    """How many failed, and for how long nobody was served."""
     requests = [request(1, Served.PRIMARY), request(2, Served.AZURE, None), request(4, Served.AZURE)]
     assert longest_gap(requests) == pytest.approx(3.0)
 

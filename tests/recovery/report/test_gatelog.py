@@ -16,7 +16,7 @@ def line(second: int, gate: str, event: str, **more: object) -> str:
 
 
 def test_a_wait_runs_from_its_first_look_to_its_passing() -> None:
-    """Issue 3: in each alternation the right gate waited, its own log shows it."""
+    """In each alternation the right gate waited, its own log shows it."""
     log = [
         line(3, "HealthGate", "observed"),
         line(4, "HealthGate", "waiting", waited=1),

@@ -44,7 +44,7 @@ def test_what_came_from_people_is_escaped_in_the_page() -> None:
 
 
 def test_the_page_is_one_file_without_script_or_address() -> None:
-    """Issue 6: self-contained HTML."""
+    """Self-contained HTML."""
     page = html(report("failover"))
     assert "<script" not in page
     assert "http" not in page

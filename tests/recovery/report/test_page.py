@@ -55,7 +55,7 @@ ENDINGS = {
 
 @pytest.mark.parametrize("name", ENDINGS)
 def test_the_page_loads_nothing_and_runs_nothing(name: str) -> None:
-    """Issue 3, step 7: self-contained."""
+    """Self-contained."""
     page = parse(ENDINGS[name])
     assert all(load.startswith("data:") for load in page.loads)
     assert "script" not in page.tags
@@ -83,7 +83,7 @@ def test_the_page_shows_every_finding_with_want_have_source_and_fix() -> None:
 
 
 def test_the_scale_of_slow_operations_stands_in_the_report() -> None:
-    """Issue 3, last line."""
+    """Simulated times state their scale."""
     assert "1/60 of their real duration" in render(sample.good())
 
 

@@ -51,7 +51,7 @@ GATE = Failure("after 60 s the backends are unhealthy", "traffic would meet erro
     ],
 )
 def test_every_ending_has_its_sentence_and_its_exit_code(report: Report, code: ExitCode, words: str) -> None:
-    """Issue 3, step 7; style.md, habit 11."""
+    """The verdict speaks in one sentence, first, with its figures."""
     verdict = judge(report)
     assert verdict.code is code
     assert words in verdict.sentence

@@ -113,7 +113,7 @@ def test_nothing_changes_before_the_checkpoint() -> None:
 
 
 def test_scale_up_and_ttl_run_while_the_final_sync_does() -> None:
-    """Issue 6: independent steps at the same time."""
+    """Independent steps at the same time."""
     for id in ("scale-up", "ttl", "health"):
         assert not {"sync-uploads", "sync-metadata", "compare"} & FAILOVER.before(id)
 

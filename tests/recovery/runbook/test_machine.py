@@ -73,7 +73,7 @@ def test_what_is_done_already_is_not_done_again_but_proven() -> None:
 
 
 def test_independent_steps_run_at_the_same_time() -> None:
-    """Issue 6: the gateway update and the TTL start while the final sync runs."""
+    """The gateway update and the TTL start while the final sync runs."""
     run = started(step("a"), step("b"), step("c", "a", "b"))
     assert asked(run) == ["r1/a/do/1.1", "r1/b/do/1.1"]
     finish(run)

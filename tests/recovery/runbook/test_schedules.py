@@ -1,6 +1,6 @@
 """The machine under any schedule: restarts after every event, failures, lost answers, late people, jumping clocks.
 
-Issue 6, Must show: resumes to the same end; no irreversible step without its approval or a recorded break-glass;
+Resumes to the same end; no irreversible step without its approval or a recorded break-glass;
 DNS never before health is proven; an abort leaves nothing behind.
 """
 
@@ -261,7 +261,7 @@ def test_health_lost_while_the_go_is_awaited_stops_the_cutover() -> None:
 
 
 def test_with_aws_wholly_unreachable_the_failover_goes_on_and_keeps_its_obligations() -> None:
-    """Issue 6: what needs AWS is skipped, said, and owed; the CTO decides on data that nobody could compare."""
+    """What needs AWS is skipped, said, and owed; the CTO decides on data that nobody could compare."""
     aws = ("freeze-uploads", "freeze-table", "sync-uploads", "sync-metadata", "compare")
 
     def fate(key: str) -> tuple[bool, Result]:

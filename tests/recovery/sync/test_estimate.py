@@ -13,7 +13,7 @@ COLUMNS = [(DAY, Rates()), (FIRST, Rates()), (FIRST, Rates(units=4_000))]
 
 
 def test_the_table_in_the_documentation_is_what_the_arithmetic_says() -> None:
-    """Must show: the SLA worked out for a stated size of site, with the assumptions."""
+    """The SLA worked out for a stated size of site, with the assumptions."""
     text = (ROOT / "docs" / "data.md").read_text()
     for row in zip(*(steps(site, rates) for site, rates in COLUMNS), strict=True):
         cells = " | ".join(f"{seconds:,.0f} s" for _, seconds in row)

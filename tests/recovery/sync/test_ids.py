@@ -34,7 +34,7 @@ def identity(key: tuple[str, str]) -> tuple[str, object]:
 def test_ids_are_unique_for_unique_keys_and_one_for_one_key(
     pairs: list[tuple[tuple[str, str], tuple[str, str]]],
 ) -> None:
-    """Issue 5: injective, over all types at once; 1 and 1.0 are one key."""
+    """Injective, over all types at once; 1 and 1.0 are one key."""
     ids = {
         (identity(a), identity(b)): document_id({"k": {a[0]: a[1]}, "s": {b[0]: b[1]}}, TWO) for a, b in pairs
     }

@@ -82,7 +82,7 @@ def tables(draw: st.DrawFn) -> tuple[Keys, dict[str, Any]]:
 @given(tables())
 @settings(max_examples=400, deadline=None)
 def test_to_cosmos_and_back_is_the_identity_for_any_item(table: tuple[Keys, dict[str, Any]]) -> None:
-    """Issue 5: total and reversible for every DynamoDB type, through real JSON bytes, digit for digit."""
+    """Total and reversible for every DynamoDB type, through real JSON bytes, digit for digit."""
     keys, item = table
     back = to_item(orjson.loads(convert(item, keys, {"t": 1}).body))
     assert back == item
@@ -142,7 +142,7 @@ def test_numbers_that_a_double_would_change_are_kept_as_tagged_text(text: str) -
 
 
 def test_names_that_collide_with_cosmos_or_with_our_tags_are_escaped() -> None:
-    """Issue 5: an attribute `ttl` must not make Cosmos delete the document."""
+    """An attribute `ttl` must not make Cosmos delete the document."""
     item = {"imageId": {"S": "i"}, "chunkIndex": {"N": "0"}, "id": {"S": "x"}, "ttl": {"N": "5"}, "$n": {"S": "y"},
             "m": {"M": {"id": {"S": "in"}, "$b": {"S": "z"}}}}  # fmt: skip
     assert to_document(item, KEYS) == {
@@ -208,7 +208,7 @@ def test_a_line_that_is_no_export_line_is_refused(line: bytes) -> None:
 
 
 def test_an_over_size_document_is_reported_with_its_size_and_not_dropped() -> None:
-    """Issue 5: > 2 MB is reported. An item of 400 KB can get there: many tiny values, each with a tag."""
+    """More than 2 MB is reported. An item of 400 KB can get there: many tiny values, each with a tag."""
     item = {"imageId": {"S": "i"}, "chunkIndex": {"N": "0"}, "v": {"L": [{"B": ""}] * 300_000}}
     converted = convert(item, KEYS)
     assert converted.size > MAX_DOCUMENT_BYTES

@@ -32,7 +32,7 @@ def signs(lines: list[Line]) -> list[str]:
 @given(LISTINGS, LISTINGS)
 @settings(deadline=None)
 def test_the_march_equals_a_naive_set_difference(ours: dict[str, str], theirs: dict[str, str]) -> None:
-    """Issue 5: for any two listings."""
+    """For any two listings."""
     both = ours.keys() & theirs.keys()
     want = dict.fromkeys(ours.keys() - theirs.keys(), "+") | dict.fromkeys(theirs.keys() - ours.keys(), "-")
     want |= {k: "=" if ours[k] and ours[k] == theirs[k] else "*" for k in both}
@@ -54,7 +54,7 @@ def test_a_listing_against_itself_is_all_same_or_unproven(content: dict[str, str
 def test_a_disordered_listing_is_noticed_and_no_source_key_is_lost(
     ours: list[str], theirs: list[str]
 ) -> None:
-    """Issue 5: unsorted or repeated keys give `!`; every source key is still judged, so still copied."""
+    """Unsorted or repeated keys give `!`; every source key is still judged, so still copied."""
     lines = list(march(entries(*ours), entries(*theirs)))
     sound = all(a < b for side in (ours, theirs) for a, b in itertools.pairwise(side))
     assert any(line.sign is Sign.ERROR for line in lines) == (not sound)

@@ -64,7 +64,7 @@ def test_obsolete_objects_are_deleted_only_after_the_march() -> None:
     ],
 )
 def test_deletions_are_refused_whole(errors: int, gone: int, limit: int, why: str) -> None:
-    """Issue 5: never after an error, never beyond --max-delete; and an empty source is taken for a fault."""
+    """Never after an error, never beyond --max-delete; and an empty source is taken for a fault."""
     _, release = run(TWENTY[gone:], TWENTY, SITE, errors, limit)
     assert release.keys == ()
     assert why in release.refused
@@ -77,7 +77,7 @@ def test_exactly_the_limit_is_allowed() -> None:
 
 
 def test_disorder_in_either_listing_forbids_deletions() -> None:
-    """Issue 5: no deletion when a listing is unsorted."""
+    """No deletion when a listing is unsorted."""
     _, release = run([TWENTY[2], TWENTY[1], *TWENTY[3:]], TWENTY, SITE)
     assert release.keys == ()
     assert "errors" in release.refused
