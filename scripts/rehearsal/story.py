@@ -66,6 +66,7 @@ class Story:
         self.picture = picture or (files("scripts.rehearsal") / "photograph.jpg").read_bytes()
         self.found: tuple[Finding, ...] = ()
         self.crisis = Crisis(world, record, PAGES)
+        self._repaired = 0.0
         record.switches = (OUT_STEP, BACK_STEP)
 
     def run(self) -> None:
@@ -121,6 +122,7 @@ class Story:
         plan = self.world.up("standby", self.record.show.event, create=True)
         for stray in strays:
             self.world.delete(stray.id)
+        self._repaired = self.record.clock()
         self.record.fact(f"{_counted(plan)}; {len(strays)} deleted by its fixing command")
         self._clean("after the repair")
 
@@ -209,6 +211,9 @@ class Story:
 
     def _start_polling(self) -> None:
         names = sorted(self._names(), key=lambda n: (n.count("."), n))
+        # A resolver that was asked while the record was a stray one remembers it for a TTL, as out in the world.
+        remembered = self._repaired + self.record.ttl / self.world.endpoints.scale
+        time.sleep(max(0.0, remembered - self.record.clock()))
         polled = [Target(n, "/health" if n.startswith("api.") else "/") for n in names]
         # Resolvers out in the world were not all asked at the same moment: their caches end one after the other.
         stagger = self.record.ttl / self.world.endpoints.scale / max(len(self.world.endpoints.resolvers), 1)
