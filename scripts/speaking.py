@@ -146,7 +146,7 @@ def _only(people: People) -> str:
     raise BadInput(
         f"it is not clear who speaks (keys on this machine: {', '.join(here) or 'none'})",
         "every word is one person's own",
-        f"--as {here[0] if here else 'WHO'}",
+        f"the same command with: --as {here[0] if here else 'WHO'}",
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -217,7 +218,8 @@ class Data:
         with self._world() as world:
             since = Directions(world.journal).cutover()
             found = [] if since is None else objects.divergence(world, "uploads", since)
-        return ok(uploads=found[:1000], count=len(found), since=since)
+        at = None if since is None else datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
+        return ok(uploads=found[:1000], count=len(found), since=at)
 
     # -- freezes ---------------------------------------------------------------------------------------------
 

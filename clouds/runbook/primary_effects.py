@@ -38,4 +38,5 @@ class PrimaryEffects:
                 break
             good += 1
             self.at.world.pause(5.0)
-        return seen(good == TIMES, call, "; ".join(bad), asked=len(asked), times=good)
+        answered = f"{len(asked) - len(bad)} of {len(asked)} with 200"
+        return seen(good == TIMES, call, "; ".join(bad), answered=answered, rounds=f"{good} in a row")

@@ -13,8 +13,14 @@ from recovery.runbook.steps import Approval, Budget, Effect, Runbook, Step, all_
 
 _APPROVE = (
     Step(
+        "evidence", "Every address of AWS answers again", "BACK-1", Role.SRE, Budget(10, 60), ("BACK-1",),
+        do=Effect("primary.healthy"),
+        manual=("aws health describe-events --filter eventStatusCodes=open",
+                "curl -fsS --resolve api.demay.com:443:PRIMARY_IP https://api.demay.com/health"),
+    ),
+    Step(
         "approve", "Approve the return to AWS", "BACK-1", Role.TECH_LEAD, Budget(10, 60), ("BACK-1",),
-        guard=Effect("primary.healthy", {"minutes": 30}), do=Effect("declaration.record", {"runbook": "rollback"}),
+        ("evidence",), guard=Effect("primary.healthy"), do=Effect("declaration.record", {"runbook": "rollback"}),
         approval=Approval(
             all_of(Role.TECH_LEAD, Role.CTO),
             "Begin the return to AWS: data is written back to S3 and DynamoDB. Traffic stays on Azure for now.",
