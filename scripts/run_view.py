@@ -145,7 +145,7 @@ class Terminal:
                 self.said(self._ended(state, step.id, now), loud=one.phase in BAD)
             elif one.phase in (Phase.DO, Phase.UNDO) and step.do is not None:
                 doing = "begun" if one.phase is Phase.DO else "undoing"
-                again = f" (attempt {one.attempt}: {one.reason})" if one.attempt > 1 else ""
+                again = f" (attempt {one.attempt}; the last one: {one.reason})" if one.attempt > 1 else ""
                 self.said(f"{doing:<8} {step.id}: {step.title}{again}")
         for ask in asks(state):
             mark = (ask.key, ",".join(sorted(ask.missing)))

@@ -10,6 +10,7 @@ from clouds.azure.arm import ArmError
 from clouds.dns_resolvers import ask_all
 from clouds.gates.edge import read_records
 from clouds.gates.world import POLL_SECONDS, version
+from clouds.http_probe import Question, probe_all
 from clouds.runbook.calls import Call, Handler, Outcome, failed, ok, seen, unknown
 from clouds.runbook.footprint import Footprint
 from recovery.model import Json
@@ -125,6 +126,8 @@ class AzureEffects:
 
         def pass_through(args: Mapping[str, Json], call: Call) -> Outcome:
             props = dict(self.at.props(kind, stack)) | {"want": want}
+            if call.phase is Phase.GUARD and kind == "HealthGate":
+                return self.answers(call)
             if call.phase is Phase.GUARD:  # a guard is a look, not a wait
                 now = self.at.look(kind, stack)
                 return seen(now.get("observed") == want, call, f"{kind}: {now.get('detail') or now.get('observed')}",
@@ -133,6 +136,20 @@ class AzureEffects:
             return ok(observed=done.get("observed"))
 
         return pass_through
+
+    def answers(self, call: Call) -> Outcome:
+        """Does every public host answer 200 at the gateway's own address? The look right before traffic moves there:
+        the gateway's word about its backends takes up to a minute, and the up that moves the records waits for that."""
+        gateway = self.at.gateway()
+        if gateway is None or not gateway.address:
+            return unknown("the gateway's address cannot be read")
+        hosts = self.at.props("ReturnGate").get("primaryHosts") or []
+        asked = [Question(gateway.address, str(h["host"]), str(h["path"])) for h in hosts]
+        if not asked:
+            return unknown("no public host is configured")
+        bad = [str(one) for one in probe_all(asked, self.at.endpoints) if not one.ok]
+        answered = f"{len(asked) - len(bad)} of {len(asked)} with 200 at the gateway"
+        return seen(not bad, call, "; ".join(bad), answered=answered)
 
     def gate_return(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """The primary's public endpoints, many times running (BACK-3)."""

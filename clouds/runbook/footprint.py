@@ -21,6 +21,10 @@ from recovery.traffic import Gateway
 JOURNAL = "journal"
 
 
+PATIENT = (30.0,)
+"""One look of up to 30 times `gates.READ_SECONDS`."""
+
+
 class Footprint:
     """One site's footprint. Raises recovery.errors wherever it cannot be told or seen."""
 
@@ -66,8 +70,11 @@ class Footprint:
         raise Failed(f"the program declares no {kind}", "the run looks through it", f"dr desired -s {stack}")
 
     def look(self, kind: str, stack: str) -> dict[str, Json]:
-        """What a gate sees now; never raises."""
-        return gates.read(kind, self.props(kind, stack))
+        """What a gate sees now; never raises. A run can wait for what a preview cannot: the gateway's own answer
+        about its backends takes up to a minute."""
+        return gates.read(
+            kind, self.props(kind, stack), stretches=PATIENT if kind == "HealthGate" else gates.STRETCHES
+        )
 
     def gateway(self) -> Gateway | None:
         """Address and name of the gateway, None when they cannot be read."""

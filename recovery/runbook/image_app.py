@@ -195,7 +195,7 @@ _CUTOVER = (
 
 _VALIDATE = (
     Step(
-        "smoke", "API healthy, site 200, backends healthy, DNS on Azure", "VAL", Role.SRE, Budget(10, 30),
+        "smoke", "API healthy, site 200, backends healthy, DNS on Azure", "VAL", Role.SRE, Budget(20, 62),
         ("VAL-1",), ("propagation",), do=Effect("smoke.run", {"side": "azure"}), retries=4,
         manual=("curl -fsS https://api.demay.com/health", "curl -fsSo /dev/null -w '%{http_code}' https://www.demay.com/"),
     ),

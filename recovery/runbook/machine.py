@@ -145,7 +145,8 @@ def _enter(state: State, step: Step, after: Phase, at: float) -> State:
                 continue
         elif effect_of(step, phase) is None:
             continue
-        return state.put(step.id, replace(now, phase=phase, issued=False, since=at, reason=""))
+        why = now.reason if now.attempt > 1 else ""  # why it is tried again is said until it has ended
+        return state.put(step.id, replace(now, phase=phase, issued=False, since=at, reason=why))
     return state.put(step.id, _rest(now, Phase.DONE, at))
 
 

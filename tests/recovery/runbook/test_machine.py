@@ -399,3 +399,19 @@ def test_the_world_of_these_tests_is_idempotent() -> None:
     world.perform(do, 1)
     world.perform(do, 2)
     assert world.done == ["a"]
+
+
+def test_why_a_step_is_tried_again_is_known_until_it_has_ended() -> None:
+    """Whoever reads the second attempt's line sees what became of the first."""
+    run = started(FULL)
+    finish(run, Result.TODO)
+    run.send(yes(outstanding(run.state)[0], 1))  # type: ignore[arg-type]  # it is an Ask here
+    finish(run, Result.OK)
+    finish(run, Result.FAILED, error="the CLI was killed")
+    finish(run, Result.TODO)
+    finish(run, Result.OK)
+    assert (phase(run, "a"), run.state.of("a").attempt) == (Phase.DO, 2)
+    assert "the CLI was killed" in run.state.of("a").reason
+    finish(run, Result.OK)
+    finish(run, Result.OK)
+    assert (phase(run, "a"), run.state.of("a").reason) == (Phase.DONE, "")
