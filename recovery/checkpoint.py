@@ -102,6 +102,23 @@ def pending_creates(export: Mapping[str, Json]) -> list[tuple[str, str, Mapping[
     return [(str(r.get("urn")), str(r.get("type")), r.get("inputs") or {}) for r in found]
 
 
+def settled(export: Mapping[str, Json], exist: Mapping[str, str]) -> dict[str, Json]:
+    """The export without pending operations: the creates that came to exist (URN -> id) are resources, the rest is
+    forgotten. Their outputs are what a refresh reads.
+
+    Pulumi's own `refresh --import-pending-creates` only marks such a create as an import that no engine then carries
+    out: after it the resource was neither pending nor in the state (seen with 3.260).
+    """
+    out: dict[str, Json] = copy.deepcopy(dict(export))
+    deployment = out["deployment"]
+    pending = deployment.pop("pending_operations", None) or []
+    begun = [p["resource"] for p in pending if p.get("type") == "creating"]
+    known = {r["urn"] for r in deployment.get("resources") or []}
+    taken = [{**r, "id": exist[r["urn"]]} for r in begun if r.get("urn") in exist and r["urn"] not in known]
+    deployment["resources"] = [*(deployment.get("resources") or []), *taken]
+    return out
+
+
 def resources(export: Mapping[str, Json]) -> list[Mapping[str, Json]]:
     """The resources of an export (none when the stack was never updated)."""
     return list((export.get("deployment") or {}).get("resources") or [])

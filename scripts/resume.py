@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Sequence
@@ -160,19 +161,19 @@ def cancel(root: Path, stack: str, record: RunRecord | None) -> None:
 def _clear_pending(cli: PulumiCli, stack: str) -> None:
     """Operations that began and were not seen to end: what came to exist is taken in, the rest forgotten.
 
-    A refresh settles updates and deletes by itself; a create it does not (pulumi.com/docs/support/
+    A refresh settles updates and deletes; a create it does not (pulumi.com/docs/support/
     troubleshooting/common-issues/interrupted-updates).
     """
     from clouds.azure.arm import Arm, ArmError
     from clouds.endpoints import load
     from recovery.arm.catalogue import CATALOGUE
-    from recovery.checkpoint import pending_creates, pending_operations
+    from recovery.checkpoint import pending_creates, pending_operations, settled
 
     export = cli.export(stack)
     if not pending_operations(export):
         return
     endpoints = load()
-    arm, arguments = Arm(endpoints), list[str]()
+    arm, exist = Arm(endpoints), dict[str, str]()
     for urn, type_, inputs in pending_creates(export):
         row = CATALOGUE.get(type_)
         if row is None:
@@ -190,10 +191,9 @@ def _clear_pending(cli: PulumiCli, stack: str) -> None:
                 ) from error
         else:
             switch.say(f"  {id_.rpartition('/')[2]} came to exist: taken in")
-            arguments += ["--import-pending-creates", urn, "--import-pending-creates", id_]
-    if arguments:
-        cli.run("refresh", "--yes", "--skip-preview", "-s", stack, *arguments)
-    cli.run("refresh", "--yes", "--skip-preview", "-s", stack, "--clear-pending-creates")
+            exist[urn] = id_
+    cli.run("stack", "import", "-s", stack, stdin=json.dumps(settled(export, exist)))
+    cli.run("refresh", "--yes", "--skip-preview", "-s", stack)
 
 
 def _finish(

@@ -2,8 +2,7 @@
 answers.
 
 Nothing here needs the primary's cloud: its public addresses are asked as the public would ask them (BACK-3).
-The proof that the reverse sync has brought everything back (BACK-2) belongs here too and comes with the sync:
-see `_proofs`.
+The proof that the reverse sync has brought everything back (BACK-2) is not asked here: `dr rollback` keeps that order.
 """
 
 from __future__ import annotations

@@ -118,6 +118,7 @@ def test_a_create_that_was_under_way_is_taken_in_when_it_came_to_exist_and_made_
     ready.cloud.control(
         "POST", "faults", {**LATER, **({"latency": 8.0} if fate == "came to exist" else {"timeout": 60.0})}
     )
+    mark = ready.request_mark()
     running = ready.begin("up", "-s", "standby", "--yes", "--allow", "create")
     path = Path(ready.environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
     state = path / ".pulumi/stacks/standby/standby.json"
@@ -128,7 +129,6 @@ def test_a_create_that_was_under_way_is_taken_in_when_it_came_to_exist_and_made_
         )
     )
     assert running.poll() is None, running.communicate()
-    mark = ready.request_mark()
     os.kill(cli_pid(ready), signal.SIGKILL)
     running.communicate(timeout=240)
     if fate == "came to exist":

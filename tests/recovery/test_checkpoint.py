@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery.checkpoint import Rename, outputs, pending_operations, rewrite, secrets_providers, verify
+from recovery.checkpoint import (
+    Rename,
+    outputs,
+    pending_operations,
+    rewrite,
+    secrets_providers,
+    settled,
+    verify,
+)
 from recovery.errors import BadInput, Failed, Stopped
 
 THERE, BACK = Rename("standby", "standby", "active"), Rename("standby", "active", "standby")
@@ -99,6 +107,30 @@ def test_a_source_with_pending_operations_is_refused_and_names_resume() -> None:
     with pytest.raises(Stopped, match="creating vmss") as stopped:
         rewrite(cut_off, THERE, PROVIDER)
     assert "dr resume" in stopped.value.fix
+
+
+def test_a_create_that_came_to_exist_becomes_a_resource_and_what_never_arrived_is_forgotten() -> None:
+    """An interrupted up can simply be run again: what exists is not made twice."""
+    before = checkpoint()
+    begun = [
+        {
+            "type": "creating",
+            "resource": {"urn": urn(name), "type": "t", "inputs": {"a": SECRET}, "parent": "p"},
+        }
+        for name in ("nsg", "never")
+    ]
+    cut_off = copy.deepcopy(before)
+    cut_off["deployment"]["pending_operations"] = [
+        *begun,
+        {"type": "updating", "resource": {"urn": urn("vmss")}},
+    ]
+    after = settled(cut_off, {urn("nsg"): "/there"})
+    assert pending_operations(after) == []
+    held = before["deployment"]["resources"]
+    assert after["deployment"]["resources"] == [*held, {**begun[0]["resource"], "id": "/there"}]
+    again = copy.deepcopy(after)
+    again["deployment"]["pending_operations"] = begun[:1]
+    assert settled(again, {urn("nsg"): "/there"}) == after, "what the state knows already is taken in once"
 
 
 def test_a_target_without_a_secrets_provider_is_refused_before_the_cli_panics() -> None:

@@ -277,7 +277,7 @@ class Standing:
         rule = watchdog.missed_rule(list(self.desired))
         assert rule is not None
         deadline = time.monotonic() + 60
-        while not self.beat():  # where the fault under test keeps a heartbeat from arriving, there is nothing to wait for
+        while not self.beat():  # a heartbeat that the fault under test keeps away is not waited for
             rows = self.cloud.control("GET", "alerts")["rules"]
             if not any(row["fired"] for row in rows if row["rule"].lower() == rule.id.lower()):
                 return
