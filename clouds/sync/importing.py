@@ -51,6 +51,22 @@ class Imported:
         if len(self.problems) < 1000:
             self.problems.append(text)
 
+    def add(self, other: Imported) -> None:
+        """What another part of the same import did, added to this."""
+        for name in (
+            "read",
+            "created",
+            "replaced",
+            "deleted",
+            "same",
+            "overtaken",
+            "bytes",
+            "problem_count",
+            "unwritten",
+        ):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.problems += other.problems[: max(0, 1000 - len(self.problems))]
+
 
 @dataclass(frozen=True)
 class Ready:
@@ -110,19 +126,7 @@ async def send(
 
     Raises Stopped by the fence, DrError, and BadExportError for a line that is none.
     """
-    taking, marking = asyncio.Lock(), asyncio.Lock()
-    numbers, finished, low = itertools.count(), dict[int, int](), 0
-
-    async def mark(number: int, upto: int) -> None:
-        nonlocal low
-        finished[number] = upto
-        async with marking:
-            said = 0
-            while low in finished:
-                said = finished.pop(low)
-                low += 1
-            if said and on_mark is not None and not done.unwritten:
-                await on_mark(said)
+    taking, marks, numbers = asyncio.Lock(), InOrder(on_mark), itertools.count()
 
     async def worker() -> None:
         while True:
@@ -132,8 +136,8 @@ async def send(
             if batch is None:
                 return
             await asyncio.to_thread(fence)
-            await _batch(batch.ready, into, done)
-            await mark(number, batch.upto)
+            await write(batch.ready, into, done)
+            await marks.finished(number, batch.upto, done)
             on_batch()
 
     try:
@@ -145,6 +149,29 @@ async def send(
             if isinstance(one, (DrError, BadExportError)):
                 raise one from several
         raise
+
+
+class InOrder:
+    """Pieces end in any order; a checkpoint may name only what is written with all that comes before it.
+
+    on_mark: told up to which line that is. Nothing is said once something could not be written.
+    """
+
+    def __init__(self, on_mark: Callable[[int], Awaitable[None]] | None) -> None:
+        self._say, self._marking = on_mark, asyncio.Lock()
+        self._finished: dict[int, int] = {}
+        self._low = 0
+
+    async def finished(self, number: int, upto: int, done: Imported) -> None:
+        """The piece of this number, counted from 0, ends at line `upto` and is written."""
+        self._finished[number] = upto
+        async with self._marking:
+            said = 0
+            while self._low in self._finished:
+                said = self._finished.pop(self._low)
+                self._low += 1
+            if said and self._say is not None and not done.unwritten:
+                await self._say(said)
 
 
 def _batches(changes: Iterable[Change], keys: Keys, done: Imported) -> Iterator[Batch]:
@@ -168,8 +195,8 @@ def _chunks(changes: Iterable[Change]) -> Iterator[tuple[Change, ...]]:
         yield chunk
 
 
-async def _batch(batch: list[Ready], into: Container, done: Imported) -> None:
-    """Look what is there, then write; while most turn out to be new, write first and look only where something was."""
+async def write(batch: list[Ready], into: Container, done: Imported) -> None:
+    """One batch. Look what is there, then write; while most turn out to be new, write first and look only where something was."""
     if not batch:
         return
     before = done.created

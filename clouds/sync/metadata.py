@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 
 from clouds.objects.container import container_client
 from clouds.sync.chain import LONGEST, Chain, ChainBlob, Link, counted, damaged, state
-from clouds.sync.converting import Converter
+from clouds.sync.converting import batches
 from clouds.sync.cosmos import AHEAD, Container, among
 from clouds.sync.exports import Exports
 from clouds.sync.importing import Imported, send
 from clouds.sync.outcome import Outcome, Proof
+from clouds.sync.sending import Into, Senders
 from clouds.sync.world import STAGING, SyncWorld
 from recovery.errors import DrError
 from recovery.sync.budget import Budget
@@ -31,11 +32,16 @@ MARK = 2_000
 Figures = Callable[[int, str], None]
 
 
+def target(world: SyncWorld) -> Into:
+    """Where the documents go, and the RU/s that they may use now."""
+    endpoint, database, name = world.cosmos
+    path = f"dbs/{database}/colls/{name}"
+    return Into(endpoint, path, world.endpoints.cosmos_key, world.throughput() * AHEAD)
+
+
 def container(world: SyncWorld) -> Container:
     """The documents, with the budget that the container has now. Must be called in a running event loop."""
-    endpoint, database, name = world.cosmos
-    budget = Budget(rate=world.throughput() * AHEAD)
-    return Container(endpoint, f"dbs/{database}/colls/{name}", world.endpoints.cosmos_key, budget)
+    return target(world).open()
 
 
 def exports(world: SyncWorld) -> Exports:
@@ -137,7 +143,13 @@ async def _import(
     fence: Callable[[], None],
     on_change: Figures,
 ) -> tuple[Imported, Budget]:
-    done, into, converter = Imported(), container(world), Converter()
+    done, where = Imported(), target(world)
+    alone, senders = where.open(), Senders(where)
+    spent = alone.budget
+
+    def said() -> None:
+        on_change(done.read, f"{spent.spent:,.0f} RU, {spent.throttled} throttled")
+
     try:
         for link in chain.open:
             of = await asyncio.to_thread(made.staged, link.export)
@@ -148,26 +160,27 @@ async def _import(
                         link.lines = upto
                         await asyncio.to_thread(blob.store, chain)
 
-                batches = converter.batches(
-                    counted(made, of, file), of, world.keys, file.items, done, skip=link.lines
-                )
+                lines = counted(made, of, file)
                 try:
-                    await send(
-                        batches, into, done, fence=fence, on_mark=mark,
-                        on_batch=lambda: on_change(done.read, f"{into.budget.spent:,.0f} RU, {into.budget.throttled} throttled"),
-                    )  # fmt: skip
+                    if senders.worth(file.items):
+                        await senders.bring(
+                            lines, of, world.keys, done, spent, fence=fence, on_batch=said, on_mark=mark, skip=link.lines
+                        )  # fmt: skip
+                    else:
+                        ready = batches(lines, of, world.keys, done, skip=link.lines)
+                        await send(ready, alone, done, fence=fence, on_mark=mark, on_batch=said)
                 except BadExportError as exc:
                     raise damaged(exc) from exc
                 if done.unwritten:
-                    return done, into.budget  # the next run brings it, from the same place of the same export
+                    return done, spent  # the next run brings it, from the same place of the same export
                 link.files, link.lines = index + 1, 0
                 await asyncio.to_thread(blob.store, chain)
             link.done = True
             await asyncio.to_thread(blob.store, chain)
     finally:
-        await asyncio.to_thread(converter.close)
-        await into.close()
-    return done, into.budget
+        await asyncio.to_thread(senders.close)
+        await alone.close()
+    return done, spent
 
 
 # -- the proof -----------------------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ from recovery.model import Json
 PARTITION = "x-ms-documentdb-partitionkey"
 CROSS = "x-ms-documentdb-query-enablecrosspartition"
 PAGE = "x-ms-max-item-count"
-MAX_PAGE = 100
+PAGE_ITEMS, MAX_PAGE = 100, 1000
+"""Items of a page: unless asked otherwise, and at most."""
 MAX_BODY = 4 * 1024 * 1024
 
 
@@ -253,9 +254,12 @@ def _kind(request: web.BaseRequest) -> str:
 
 
 def _page(headers: CIMultiDict[str]) -> None:
-    """Cosmos never answers a query whole: it pages at 4 MB at the latest, here at MAX_PAGE items."""
+    """Cosmos never answers a query whole: it pages at 4 MB at the latest, here by items alone. The server reads
+    every item again for each page, so a long listing in small pages would take the square of its length."""
     wanted = headers.get(PAGE, "")
-    if not wanted.isdigit() or not 0 < int(wanted) <= MAX_PAGE:
+    if not wanted.isdigit() or int(wanted) < 1:
+        headers[PAGE] = str(PAGE_ITEMS)
+    elif int(wanted) > MAX_PAGE:
         headers[PAGE] = str(MAX_PAGE)
 
 
