@@ -24,7 +24,7 @@ from recovery.model import Desired, Json
 
 __all__ = ["Live", "read_live"]
 
-THREADS = 32
+THREADS = 48
 """Concurrent reads. ARM's bucket holds 250 and refills at 25 a second for each subscription and principal."""
 
 RESOURCES_VERSION = "2021-04-01"
@@ -77,13 +77,17 @@ class _Reader:
         own = [form for _, form in wanted if not form.arm_type.lower().startswith("microsoft.authorization/")]
         groups = sorted({m[1] for form in own if (m := _PARENTS.match(form.id))}, key=str.lower)
         with ThreadPoolExecutor(THREADS) as pool:
+            # What takes several questions in turn comes first: the others are done meanwhile.
+            single.sort(key=lambda pair: not _in_turns(*pair))
+            slow = sum(_in_turns(*pair) for pair in single)
             jobs: list[Callable[[], None]] = [
+                *(partial(self._single, declared, form) for declared, form in single[:slow]),
                 *(partial(self._list, path, version, forms) for (path, version), forms in lists.items()),
-                *(partial(self._single, declared, form) for declared, form in single),
+                *(partial(self._single, declared, form) for declared, form in single[slow:]),
                 *(partial(self._group, group) for group in groups),
             ]
             if self.discover and groups:
-                jobs.append(partial(self._graph, groups, _own_tags(form for _, form in wanted)))
+                jobs.insert(0, partial(self._graph, groups, _own_tags(form for _, form in wanted)))
             for done in [pool.submit(job) for job in jobs]:
                 done.result()
             ids = [form.id for _, form in wanted]
@@ -145,13 +149,15 @@ class _Reader:
 
         # The cloud that is read, whatever the environment names.
         world = World(self.arm.endpoints, self.arm, GateLog(log_path(os.environ)))
-        seen = gates.read(kind, declared.inputs, world)
+        with ThreadPoolExecutor(1) as beside:
+            listed = beside.submit(self._function, declared) if kind == dynamic.PACKAGE else None
+            seen = gates.read(kind, declared.inputs, world)
         if seen.get("observed") == dynamic.UNOBSERVED:
             self.unknown[form.id] = str(seen.get("detail") or "it could not be observed")
-        elif kind == dynamic.CERTIFICATE:
+        elif listed is None:
             self.bodies[form.id] = {"certificate": seen.get("observed")}
         else:
-            self._try(form.id, lambda: {**seen, "function": self._function(declared)})
+            self._try(form.id, lambda: {**seen, "function": listed.result()})
 
     def _function(self, declared: Desired) -> str | None:
         """The declared function's name where the site lists it and it is not disabled."""
@@ -235,6 +241,15 @@ class _Reader:
         except ArmError as error:
             if not error.missing:
                 self.unknown[id] = f"Resource Graph names it, and nobody declared it: {_reason(error)}"
+
+
+def _in_turns(declared: Desired, form: Desired) -> bool:
+    """Does reading this take several requests, one after the other?"""
+    return (
+        dynamic.kind(declared.type) in (dynamic.PACKAGE, dynamic.CERTIFICATE)
+        or static_website.is_website(form.id)
+        or form.arm_type.lower() == "microsoft.web/sites"
+    )
 
 
 def _group_of(id: str) -> str:

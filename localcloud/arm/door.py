@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from aiohttp import web
@@ -22,6 +22,8 @@ from localcloud.arm.policy import check_api_version
 from localcloud.arm.service import Outcome, Service
 from localcloud.arm.store import Entry
 from localcloud.control import Control, Cut
+
+T = TypeVar("T")
 
 PAGE = 100
 RETRY_AFTER = "10"
@@ -275,9 +277,11 @@ class Door:
             )
         kind = path.type.lower()
         if kind == "/resourcegroups":
-            return self.page(call, (self.service.shown(e) for e in store.entries.values() if e.type == kind))
+            return self.page_of(
+                call, [e for e in store.entries.values() if e.type == kind], self.service.shown
+            )
         if kind == "/resources":
-            return self.page(call, self._overview(call))
+            return self.page_of(call, list(self._overview(call)), _envelope)
         parent = path.parent
         if parent is not None and store.get(parent) is None:
             raise ArmError(
@@ -285,9 +289,9 @@ class Door:
             )
         below = parent.text if parent is not None else path.scope
         found = list(store.of_type(path.type, below))
-        return self.page(call, (self.service.shown(e, listed=True) for e in found))
+        return self.page_of(call, found, lambda e: self.service.shown(e, listed=True))
 
-    def _overview(self, call: Call) -> Iterable[dict[str, Any]]:
+    def _overview(self, call: Call) -> Iterator[Entry]:
         """Tracked resources of a group or subscription: the envelope, no properties."""
         wanted = re.fullmatch(r"\s*resourceType eq '([^']+)'\s*", call.query.get("$filter", ""))
         if call.query.get("$filter") and not wanted:
@@ -304,11 +308,16 @@ class Door:
                 continue
             if wanted and wanted[1].lower() != str(entry.body["type"]).lower():
                 continue
-            yield {k: v for k, v in entry.body.items() if k not in ("properties", "etag", "systemData")}
+            yield entry
 
     def page(self, call: Call, items: Iterable[dict[str, Any]]) -> web.Response:
-        """A list answer: at most PAGE items, then nextLink."""
-        everything = [{k: v for k, v in i.items() if not k.startswith("_")} for i in items]
+        """A list answer of items that are made already."""
+        return self.page_of(call, list(items), lambda item: item)
+
+    def page_of(
+        self, call: Call, everything: Sequence[T], show: Callable[[T], dict[str, Any]]
+    ) -> web.Response:
+        """A list answer: at most PAGE items, then nextLink. Only this page's items are shown: a long list stays linear."""
         size = PAGE
         if call.query.get("$top", "").isdigit():
             size = max(1, min(PAGE, int(call.query["$top"])))
@@ -316,9 +325,17 @@ class Door:
         if not token.isdigit():
             raise bad_request(f"The skip token '{token}' is invalid.", "InvalidSkipToken")
         at = int(token)
-        body: dict[str, Any] = {"value": everything[at : at + size]}
+        shown = [show(entry) for entry in everything[at : at + size]]
+        body: dict[str, Any] = {
+            "value": [{k: v for k, v in item.items() if not k.startswith("_")} for item in shown]
+        }
         if at + size < len(everything):
             query = {**call.query, "$skiptoken": str(at + size)}
             pairs = "&".join(f"{k}={quote(v, safe='')}" for k, v in query.items())
             body["nextLink"] = f"{call.base}{quote(call.request.path)}?{pairs}"
         return web.json_response(body)
+
+
+def _envelope(entry: Entry) -> dict[str, Any]:
+    """What the list of everything tells of a resource."""
+    return {k: v for k, v in entry.body.items() if k not in ("properties", "etag", "systemData")}

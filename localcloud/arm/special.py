@@ -85,7 +85,7 @@ async def record_set(door: Door, call: Call) -> web.Response:
             for e in service.store.below(zone.path.key)
             if kind in ("recordsets", "all", e.path.types[-1].lower())
         ]
-        return door.page(call, (service.shown(e) for e in found))
+        return door.page_of(call, list(found), service.shown)
     if call.method == "DELETE":
         return await door._resource(call)
     old = service.store.get(path)
