@@ -23,6 +23,8 @@ from recovery.arm.catalogue import CATALOGUE
 from recovery.model import Json
 
 VERSION = "2021-12-02"
+LARGEST = 100_000
+"""Characters of an answer: the service's are some thousand."""
 SUFFIX = "/staticWebsite"
 """Ends the id that we give a website: its account's id and this."""
 
@@ -94,7 +96,7 @@ class BlobWebsite:
             raise ArmError(
                 answer.status_code, f"DataPlane{code}", f"static website of {blob_endpoint}: {answer.reason}"
             )
-        return _website(answer.text(), blob_endpoint)
+        return read_properties(answer.text(), blob_endpoint)
 
     def _signs(self, blob_endpoint: str) -> Any:
         key = self._endpoints.storage_key
@@ -137,10 +139,14 @@ def _account(blob_endpoint: str) -> str:
     return parts.path.strip("/") or (parts.hostname or "").split(".")[0]
 
 
-def _website(text: str, blob_endpoint: str) -> dict[str, Json]:
+def read_properties(text: str, blob_endpoint: str) -> dict[str, Json]:
     """The website in the service's properties. Raises ArmError for anything but those."""
+    if len(text) > LARGEST or "<!" in text:  # no entities: this is parsed without a guard against them
+        raise ArmError(
+            200, "UnreadableAnswer", f"static website of {blob_endpoint}: {len(text):,} characters, or a DTD"
+        )
     try:
-        found = ElementTree.fromstring(text.removeprefix("\ufeff"))  # noqa: S314 (the storage service's own answer)
+        found = ElementTree.fromstring(text.removeprefix("\ufeff"))  # noqa: S314 (small, and without a DTD)
     except ElementTree.ParseError as exc:
         raise ArmError(200, "UnreadableAnswer", f"static website of {blob_endpoint}: no XML: {exc}") from exc
     if found.tag != "StorageServiceProperties":

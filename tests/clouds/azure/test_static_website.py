@@ -1,0 +1,40 @@
+"""What the blob service says of an account's website, and what is no such answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from clouds.azure.arm import ArmError
+from clouds.azure.static_website import LARGEST, read_properties
+
+HEAD = '<?xml version="1.0" encoding="utf-8"?><StorageServiceProperties>'
+TAIL = "</StorageServiceProperties>"
+ON = "<StaticWebsite><Enabled>true</Enabled><IndexDocument>index.html</IndexDocument><ErrorDocument404Path>404.html</ErrorDocument404Path></StaticWebsite>"
+OFF = {"enabled": False, "index": None, "error": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        (f"\ufeff{HEAD}{ON}{TAIL}", {"enabled": True, "index": "index.html", "error": "404.html"}),
+        (f"{HEAD}<StaticWebsite><Enabled>false</Enabled></StaticWebsite>{TAIL}", OFF),
+        (f"{HEAD}{TAIL}", OFF),
+    ],
+)
+def test_the_website_is_read_as_the_service_says_it(text: str, seen: dict[str, object]) -> None:
+    assert read_properties(text, "https://site") == seen
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<html>a proxy's page</html>",
+        "not XML",
+        "",
+        f'<!DOCTYPE a [<!ENTITY b "c">]>{HEAD}{ON}{TAIL}',
+        f"{HEAD}{ON}{' ' * LARGEST}{TAIL}",
+    ],
+)
+def test_anything_else_is_no_answer_and_never_a_website_that_is_off(text: str) -> None:
+    with pytest.raises(ArmError, match="UnreadableAnswer"):
+        read_properties(text, "https://site")
