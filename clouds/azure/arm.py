@@ -31,7 +31,7 @@ from clouds.endpoints import Endpoints
 from recovery.model import Json
 
 CONNECTIONS = 64
-"""Kept open at once. The SDK's own session keeps 10 and throws the others away after one request: with 32 readers most
+"""Kept open at once. The SDK's own session keeps 10 and throws the others away after one request: with 48 readers most
 reads would begin with a handshake."""
 
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})

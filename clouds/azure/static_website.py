@@ -24,7 +24,9 @@ from recovery.model import Json
 
 VERSION = "2021-12-02"
 LARGEST = 100_000
-"""Characters of an answer: the service's are some thousand."""
+"""Bytes of an answer: the service's are some thousand."""
+CONNECT_SECONDS, READ_SECONDS = 20, 60
+"""As the SDK's blob client has them; azure-core alone would wait 300 s, four times over, for a door that is silent."""
 SUFFIX = "/staticWebsite"
 """Ends the id that we give a website: its account's id and this."""
 
@@ -88,7 +90,11 @@ class BlobWebsite:
                 blob_endpoint, policies=policies, transport=transport(blob_endpoint, 1)
             )
             with door as client:
-                answer = client.send_request(HttpRequest("GET", url, headers={"x-ms-version": VERSION}))
+                answer = client.send_request(
+                    HttpRequest("GET", url, headers={"x-ms-version": VERSION}), stream=True,
+                    connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS,
+                )  # fmt: skip
+                body = _bounded(answer) if answer.status_code == 200 else b""
         except AzureError as exc:
             raise ArmError(0, "DataPlane", f"static website of {blob_endpoint}: {exc}") from exc
         if answer.status_code != 200:
@@ -96,7 +102,13 @@ class BlobWebsite:
             raise ArmError(
                 answer.status_code, f"DataPlane{code}", f"static website of {blob_endpoint}: {answer.reason}"
             )
-        return read_properties(answer.text(), blob_endpoint)
+        try:
+            text = body.decode("utf-8-sig")
+        except UnicodeDecodeError as exc:
+            raise ArmError(
+                200, "UnreadableAnswer", f"static website of {blob_endpoint}: no UTF-8: {exc.reason}"
+            ) from exc
+        return read_properties(text, blob_endpoint)
 
     def _signs(self, blob_endpoint: str) -> Any:
         key = self._endpoints.storage_key
@@ -139,6 +151,16 @@ def _account(blob_endpoint: str) -> str:
     return parts.path.strip("/") or (parts.hostname or "").split(".")[0]
 
 
+def _bounded(answer: Any) -> bytes:
+    """The body, unpacked, as far as one byte above LARGEST: what is larger is no answer and is not read to its end."""
+    body = bytearray()
+    for part in answer.iter_bytes():
+        body += part
+        if len(body) > LARGEST:
+            break
+    return bytes(body)
+
+
 def read_properties(text: str, blob_endpoint: str) -> dict[str, Json]:
     """The website in the service's properties. Raises ArmError for anything but those."""
     if len(text) > LARGEST or "<!" in text:  # no entities: this is parsed without a guard against them
@@ -156,8 +178,13 @@ def read_properties(text: str, blob_endpoint: str) -> dict[str, Json]:
     def part(name: str) -> str | None:
         return (site.findtext(name) or None) if site is not None else None
 
+    enabled = (part("Enabled") or "").strip().lower()
+    if site is not None and enabled not in ("true", "false"):
+        raise ArmError(
+            200, "UnreadableAnswer", f"static website of {blob_endpoint}: Enabled is '{enabled[:40]}'"
+        )
     return {
-        "enabled": (part("Enabled") or "").lower() == "true",
+        "enabled": enabled == "true",
         "index": part("IndexDocument"),
         "error": part("ErrorDocument404Path"),
     }

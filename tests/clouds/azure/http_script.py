@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,7 +16,7 @@ from clouds.endpoints import Endpoints
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer. body: JSON-shaped, or text as it is. hang_up: close the connection instead."""
+    """One HTTP answer. body: JSON-shaped, or text or bytes as they are. hang_up: close the connection instead."""
 
     status: int = 200
     body: Any = None
@@ -71,19 +71,30 @@ def cloud() -> Iterator[Cloud]:
                 self.close_connection = True
                 self.connection.close()
                 return
-            text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
-            payload = b"" if answer.body is None else text.replace("{url}", served.url).encode()
+            payload = b""
+            if isinstance(answer.body, bytes):
+                payload = answer.body
+            elif answer.body is not None:
+                text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
+                payload = text.replace("{url}", served.url).encode()
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name.replace("_", "-"), value.replace("{url}", served.url))
             self.send_header("Content-Length", str(len(payload)))
             self.end_headers()
-            self.wfile.write(payload)
+            try:
+                self.wfile.write(payload)
+            except ConnectionError:  # the client has read enough
+                self.close_connection = True
 
         do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = reply  # noqa: N815 (http.server's names)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet."""
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # the client closed before its answer was read to the end
+                super().handle()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
