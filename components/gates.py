@@ -126,8 +126,8 @@ class HealthGate(Resource, module="gates", name="HealthGate"):
 
 
 class ReturnGate(Resource, module="gates", name="ReturnGate"):
-    """props: want (clear or any), zoneId, records, primaryAddresses, primaryHosts, gatewayPublicIpId, consecutive,
-    timeoutSeconds."""
+    """props: want (clear or any), zoneId, records, primaryAddresses, primaryHosts, gatewayPublicIpId, journalAccountId,
+    consecutive, timeoutSeconds."""
 
     def __init__(self, name: str, props: Props, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(ReturnGateProvider(), name, dict(props), opts)

@@ -2,7 +2,7 @@
 answers.
 
 Nothing here needs the primary's cloud: its public addresses are asked as the public would ask them (BACK-3).
-The proof that the reverse sync has brought everything back (BACK-2) is not asked here: `dr rollback` keeps that order.
+In a contingency that the runbook began, the journal must hold the proof that Azure's data is back in AWS (BACK-2).
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clouds.gates.edge import read_gateway, read_records
-from clouds.gates.world import POLL_SECONDS, World
+from clouds.gates.world import POLL_SECONDS, World, version
 from clouds.http_probe import Question, probe_all
-from recovery.errors import Stopped
+from recovery.errors import DrError, Stopped
 from recovery.gates import CLEAR, ON_AZURE, Seen, return_refusal, return_verdict, still_wanted
 from recovery.model import Json
+from recovery.sync.returned import FLOWS, missing, refusal
 
 KIND = "ReturnGate"
+JOURNAL = "journal"
+"""The container with the direction and the runs' records (components.image_app.storage)."""
 TIMEOUT_SECONDS = 120.0
 CONSECUTIVE = 3
 PROBE_SECONDS = 2.0
@@ -48,13 +51,37 @@ def _questions(props: Mapping[str, Json]) -> list[Question]:
     ]
 
 
-def _proofs(props: Mapping[str, Json], world: World) -> None:
-    """Seam: the journal must hold a reverse-sync proof newer than the cutover (BACK-2). Raises Stopped
-    without one.
+def prove_returned(props: Mapping[str, Json], world: World) -> None:
+    """The journal: is what was written in Azure since the cutover proven to be in AWS (BACK-2)? Raises Stopped if not.
 
-    Until the sync exists there is no journal to ask, and the data written during a contingency is brought
-    back by hand; `dr rollback` is where that order is kept.
+    A checkpoint of before does not name the journal's account; then nothing is asked.
     """
+    from clouds.azure.arm import ArmError
+    from clouds.objects.container import container_client
+    from clouds.sync import records
+    from clouds.sync.direction import Directions
+
+    account = str(props.get("journalAccountId") or "")
+    if not account:
+        return
+    try:
+        body = world.arm.get(account, version("storage:StorageAccount"))
+        container = container_client(body, JOURNAL, world.endpoints)
+        directions = Directions(container)
+        cutover, owed = directions.cutover(), directions.read().obligations
+        runs = records.newest(container, FLOWS) if cutover is not None else {}
+    except (ArmError, DrError) as error:
+        world.log.write(KIND, "refused", f"the journal: {error}")
+        raise Stopped(
+            f"the journal cannot be read, so it is not known whether Azure's data is back in AWS: {error}",
+            "traffic is on Azure and works there; sent back without its data it would lose writes. Nothing was changed",
+            "dr rollback    (or give this identity Storage Blob Data Reader on the journal's account)",
+            retry=True,
+        ) from error
+    problems = missing(cutover, list(owed), runs)
+    if problems:
+        world.log.write(KIND, "refused", "; ".join(problems))
+        raise refusal(problems)
 
 
 def bring_about(props: Mapping[str, Json], world: World) -> dict[str, Json]:
@@ -86,7 +113,7 @@ def bring_about(props: Mapping[str, Json], world: World) -> dict[str, Json]:
         said = "; ".join(bad) if bad else good
         waited = world.clock() - started
         if running >= need:
-            _proofs(props, world)
+            prove_returned(props, world)
             world.log.write(KIND, "passed", said, waited=round(waited, 3))
             return {"observed": ON_AZURE}
         if waited >= limit:

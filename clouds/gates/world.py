@@ -25,7 +25,7 @@ POLL_SECONDS = 5.0
 LEAST_POLL = 0.1
 """Real seconds: a local cloud is not asked more often than this, whatever the scale."""
 
-LEAST_LIMIT = 15.0
+LEAST_LIMIT = 30.0
 """Real seconds: local processes start in real time, so a scaled limit is never shorter than this."""
 
 

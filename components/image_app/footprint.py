@@ -40,6 +40,7 @@ class Footprint(pulumi.ComponentResource):
         self._gateway_id = self._id("Microsoft.Network/applicationGateways", names.of("agw"))
         self._scale_set_id = self._id("Microsoft.Compute/virtualMachineScaleSets", names.of("vmss", "api"))
         self._public_ip_id = self._id("Microsoft.Network/publicIPAddresses", names.of("pip", "gateway"))
+        self._journal_account_id = self._id("Microsoft.Storage/storageAccounts", names.storage("journal"))
         self._parts = Parts(site, self._place, self, self._id)
         (self._active if site.active else self._standby)()
         self.exports = self._exports()
@@ -133,7 +134,7 @@ class Footprint(pulumi.ComponentResource):
         dns, primary, gates = self._site.dns, self._site.primary, self._site.gates
         props = {
             "want": want, "zoneId": self._id("Microsoft.Network/dnsZones", dns.domain),
-            "gatewayPublicIpId": self._public_ip_id,
+            "gatewayPublicIpId": self._public_ip_id, "journalAccountId": self._journal_account_id,
             "records": [{"name": "@", "type": "A"}, *({"name": n, "type": "CNAME"} for n in (dns.api, dns.site))],
             "primaryAddresses": list(primary.apex_addresses),
             "primaryHosts": [

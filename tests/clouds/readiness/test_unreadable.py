@@ -178,8 +178,9 @@ def test_evidence_that_cannot_be_read_is_unknown_and_never_ready(
     standing: Standing, tmp_path: Path, source: str, kind: str
 ) -> None:
     asked = [check.id for check in CHECKS if source in check.asks]
+    standing.quiet()
     with unreadable(standing, source, kind, tmp_path) as environ:
-        results = standing.ask(*asked, environ=environ, limit=LIMIT)
+        results = standing.ask(*asked, environ=environ, limit=LIMIT, heartbeat=False)
     wrong = {
         id: f"{r.verdict}: {r.sentence}" for id, r in results.items() if r.verdict is not Verdict.UNKNOWN
     }

@@ -1,0 +1,66 @@
+"""May traffic go back, by what the journal says of the data? (BACK-2)
+
+A contingency that the runbook began has a cutover: the moment at which the data's direction left forward. What was
+written in Azure since then is in AWS when a reverse run of each flow began after it, ended without an error and proved
+itself. Without a cutover nobody has turned the direction, and there is nothing to ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from recovery.errors import Stopped
+from recovery.model import Json
+
+FLOWS = ("uploads", "metadata")
+"""What clients write in Azure. The site is written in AWS alone."""
+
+
+def missing(cutover: float | None, obligations: Sequence[str], runs: Mapping[str, Json]) -> list[str]:
+    """What keeps traffic from going back, in words; [] when nothing does.
+
+    cutover: Unix seconds, None when the direction never left forward. obligations: what is owed to the primary, by id.
+    runs: the newest run record of each flow, as the journal holds it.
+    """
+    if cutover is None:
+        return []
+    found = [f"owed to AWS: {one}" for one in obligations]
+    for flow in FLOWS:
+        wrong = _wrong(runs.get(flow), cutover)
+        if wrong:
+            found.append(f"{flow}: {wrong}")
+    return found
+
+
+def _wrong(run: Json, cutover: float) -> str:
+    """Why this run proves nothing; "" when it does."""
+    if not isinstance(run, Mapping):
+        return "no run since the cutover"
+    if run.get("direction") != "reverse":
+        return "no run from Azure to AWS since the cutover"
+    try:
+        began = datetime.fromisoformat(str(run.get("started")))
+    except ValueError:
+        return "its run does not say when it began"
+    if began.tzinfo is None:
+        began = began.replace(tzinfo=UTC)
+    if began.timestamp() <= cutover:
+        return "its last run began before the cutover"
+    if run.get("dry_run") or run.get("refused") or run.get("errors"):
+        return "its last run did not bring everything"
+    proofs = run.get("proofs")
+    if not isinstance(proofs, Sequence) or not proofs:
+        return "its last run proved nothing"
+    if not all(isinstance(proof, Mapping) and proof.get("holds") is True for proof in proofs):
+        return "the proof of its last run does not hold"
+    return ""
+
+
+def refusal(problems: Sequence[str]) -> Stopped:
+    """What a person reads instead of losing what was written in Azure."""
+    return Stopped(
+        f"what was written in Azure is not proven to be in AWS: {'; '.join(problems)}",
+        "traffic sent back now would not find those writes, and AWS would take new ones beside them. Nothing was changed",
+        "dr rollback    (it brings the data back, proves it, and then moves traffic)",
+    )
