@@ -33,9 +33,10 @@ def start(endpoints: Endpoints, port: int = 0) -> Served:
     """Serve the provider on loopback (port 0: a free one) against the cloud of `endpoints`."""
     from clouds.azure.arm import Arm
     from clouds.azure.static_website import BlobWebsite
+    from localcloud.provider.asked import pause
     from localcloud.provider.resources import Resources
 
-    return serve(Resources(Arm(endpoints), BlobWebsite(endpoints), endpoints.subscription), port)
+    return serve(Resources(Arm(endpoints, sleep=pause), BlobWebsite(endpoints), endpoints.subscription), port)
 
 
 def serve(resources: Any, port: int = 0) -> Served:

@@ -17,6 +17,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from clouds.azure.arm import ArmError
+from localcloud.provider.asked import asked_by
 from localcloud.provider.create_only import is_create_only
 from localcloud.provider.differences import Change, Difference, differences, refreshed
 from localcloud.provider.resources import ALWAYS_THERE, Resources, foreseen
@@ -113,7 +114,8 @@ class AzureNative(provider_pb2_grpc.ResourceProviderServicer):
             if token not in ALWAYS_THERE and self._resources.read(token, id) is not None:
                 message = f"cannot create already existing resource '{id}'"
                 context.abort(grpc.StatusCode.ALREADY_EXISTS, message)
-            outputs = self._resources.write(token, id, inputs)
+            with asked_by(context):
+                outputs = self._resources.write(token, id, inputs)
         except ArmError as error:
             self._half_created(context, token, id, inputs, error)
             raise AssertionError("unreachable: _half_created aborts") from error
@@ -139,7 +141,8 @@ class AzureNative(provider_pb2_grpc.ResourceProviderServicer):
             stable = {k: v for k, v in to_plain(request.olds).items() if k in STABLE}
             return pb.UpdateResponse(properties=to_struct({**foreseen(token, news), **stable}))
         try:
-            outputs = self._resources.write(token, request.id, news)
+            with asked_by(context):
+                outputs = self._resources.write(token, request.id, news)
         except ArmError as error:
             _abort(context, error)
         return pb.UpdateResponse(properties=to_struct(outputs))
