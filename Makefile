@@ -18,7 +18,7 @@ unexport PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help rehearse rehearse-trustlayer cluster test bench readme lock clean setup setup-dev
+.PHONY: help rehearse rehearse-trustlayer cluster test test-shuffled bench readme lock clean setup setup-dev
 
 help: ## this overview
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 29
@@ -37,7 +37,10 @@ test: $(DEV) $(NODE) ## set up, then ruff, mypy --strict, import contracts and p
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -p no:randomly $(ARGS)
+
+test-shuffled: $(DEV) $(NODE) ## pytest alone, in a random order that it names: finds what leans on another test
+	@$(BIN)/python -m pytest $(ARGS)
 
 bench: $(DEV) $(NODE) ## set up, then print our times as ratios to a peer's in the same run
 	@$(BIN)/python -m benchmarks $(ARGS)

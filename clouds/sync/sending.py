@@ -106,7 +106,10 @@ class Senders:
                     number, upto = next(numbers), upto + len(chunk)
                     until = upto
                 await asyncio.to_thread(fence)
-                sent = await loop.run_in_executor(pool, _bring, chunk, of, keys)
+                try:
+                    sent = await loop.run_in_executor(pool, _bring, chunk, of, keys)
+                except OSError as gone:  # the pool was closing while it started one more process
+                    raise BrokenProcessPool(str(gone)) from gone
                 done.add(sent.done)
                 budget.spent += sent.spent
                 budget.throttled += sent.throttled
