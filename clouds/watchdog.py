@@ -64,23 +64,15 @@ def monitor(endpoints: Endpoints) -> Any:
         from azure.core.pipeline.policies import AzureKeyCredentialPolicy
 
         # azure-core refuses to send a bearer token credential over plain http, which the local cloud speaks.
-        policy = AzureKeyCredentialPolicy(
-            AzureKeyCredential(endpoints.arm_token), "Authorization", prefix="Bearer"
-        )
+        key: Any = AzureKeyCredential(endpoints.arm_token)  # the client wants one, and asks its policy alone
+        policy = AzureKeyCredentialPolicy(key, "Authorization", prefix="Bearer")
         return MonitorManagementClient(
-            _NoCredential(), endpoints.subscription, base_url=endpoints.arm_url, authentication_policy=policy,
+            key, endpoints.subscription, base_url=endpoints.arm_url, authentication_policy=policy,
             retry_total=1,
         )  # fmt: skip
     from azure.identity import DefaultAzureCredential
 
     return MonitorManagementClient(DefaultAzureCredential(), endpoints.subscription)
-
-
-class _NoCredential:
-    """Stands where the client wants a credential that its policy does not ask."""
-
-    def get_token(self, *_scopes: str, **_more: Any) -> Any:
-        raise NotImplementedError
 
 
 def azure_state(world: ReadyWorld) -> dict[str, Json]:

@@ -78,12 +78,12 @@ class _Reader:
         groups = sorted({m[1] for form in own if (m := _PARENTS.match(form.id))}, key=str.lower)
         with ThreadPoolExecutor(THREADS) as pool:
             # What takes several questions in turn comes first: the others are done meanwhile.
-            single.sort(key=lambda pair: not _in_turns(*pair))
-            slow = sum(_in_turns(*pair) for pair in single)
+            slow = [pair for pair in single if _in_turns(*pair)]
+            quick = [pair for pair in single if not _in_turns(*pair)]
             jobs: list[Callable[[], None]] = [
-                *(partial(self._single, declared, form) for declared, form in single[:slow]),
+                *(partial(self._single, declared, form) for declared, form in slow),
                 *(partial(self._list, path, version, forms) for (path, version), forms in lists.items()),
-                *(partial(self._single, declared, form) for declared, form in single[slow:]),
+                *(partial(self._single, declared, form) for declared, form in quick),
                 *(partial(self._group, group) for group in groups),
             ]
             if self.discover and groups:

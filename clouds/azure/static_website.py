@@ -103,11 +103,9 @@ class BlobWebsite:
                 answer.status_code, f"DataPlane{code}", f"static website of {blob_endpoint}: {answer.reason}"
             )
         try:
-            text = body.decode("utf-8-sig")
+            text = body.decode()
         except UnicodeDecodeError as exc:
-            raise ArmError(
-                200, "UnreadableAnswer", f"static website of {blob_endpoint}: no UTF-8: {exc.reason}"
-            ) from exc
+            raise _unreadable(blob_endpoint, f"no UTF-8: {exc.reason}") from exc
         return read_properties(text, blob_endpoint)
 
     def _signs(self, blob_endpoint: str) -> Any:
@@ -151,6 +149,10 @@ def _account(blob_endpoint: str) -> str:
     return parts.path.strip("/") or (parts.hostname or "").split(".")[0]
 
 
+def _unreadable(blob_endpoint: str, why: str) -> ArmError:
+    return ArmError(200, "UnreadableAnswer", f"static website of {blob_endpoint}: {why}")
+
+
 def _bounded(answer: Any) -> bytes:
     """The body, unpacked, as far as one byte above LARGEST: what is larger is no answer and is not read to its end."""
     body = bytearray()
@@ -164,15 +166,13 @@ def _bounded(answer: Any) -> bytes:
 def read_properties(text: str, blob_endpoint: str) -> dict[str, Json]:
     """The website in the service's properties. Raises ArmError for anything but those."""
     if len(text) > LARGEST or "<!" in text:  # no entities: this is parsed without a guard against them
-        raise ArmError(
-            200, "UnreadableAnswer", f"static website of {blob_endpoint}: {len(text):,} characters, or a DTD"
-        )
+        raise _unreadable(blob_endpoint, f"{len(text):,} characters, or a DTD")
     try:
         found = ElementTree.fromstring(text.removeprefix("\ufeff"))  # noqa: S314 (small, and without a DTD)
     except ElementTree.ParseError as exc:
-        raise ArmError(200, "UnreadableAnswer", f"static website of {blob_endpoint}: no XML: {exc}") from exc
+        raise _unreadable(blob_endpoint, f"no XML: {exc}") from exc
     if found.tag != "StorageServiceProperties":
-        raise ArmError(200, "UnreadableAnswer", f"static website of {blob_endpoint}: <{found.tag}>")
+        raise _unreadable(blob_endpoint, f"<{found.tag}>")
     site = found.find("StaticWebsite")
 
     def part(name: str) -> str | None:
@@ -180,9 +180,7 @@ def read_properties(text: str, blob_endpoint: str) -> dict[str, Json]:
 
     enabled = (part("Enabled") or "").strip().lower()
     if site is not None and enabled not in ("true", "false"):
-        raise ArmError(
-            200, "UnreadableAnswer", f"static website of {blob_endpoint}: Enabled is '{enabled[:40]}'"
-        )
+        raise _unreadable(blob_endpoint, f"Enabled is '{enabled[:40]}'")
     return {
         "enabled": enabled == "true",
         "index": part("IndexDocument"),

@@ -18,8 +18,6 @@ from recovery.model import Json
 from recovery.sync.returned import FLOWS, missing, refusal
 
 KIND = "ReturnGate"
-JOURNAL = "journal"
-"""The container with the direction and the runs' records (components.image_app.storage)."""
 TIMEOUT_SECONDS = 120.0
 CONSECUTIVE = 3
 PROBE_SECONDS = 2.0
@@ -60,6 +58,7 @@ def prove_returned(props: Mapping[str, Json], world: World) -> None:
     from clouds.objects.container import container_client
     from clouds.sync import records
     from clouds.sync.direction import Directions
+    from clouds.sync.world import JOURNAL
 
     account = str(props.get("journalAccountId") or "")
     if not account:
@@ -67,8 +66,7 @@ def prove_returned(props: Mapping[str, Json], world: World) -> None:
     try:
         body = world.arm.get(account, version("storage:StorageAccount"))
         container = container_client(body, JOURNAL, world.endpoints)
-        directions = Directions(container)
-        cutover, owed = directions.cutover(), directions.read().obligations
+        now, cutover = Directions(container).look()
         runs = records.newest(container, FLOWS) if cutover is not None else {}
     except (ArmError, DrError) as error:
         world.log.write(KIND, "refused", f"the journal: {error}")
@@ -78,7 +76,7 @@ def prove_returned(props: Mapping[str, Json], world: World) -> None:
             "dr rollback    (or give this identity Storage Blob Data Reader on the journal's account)",
             retry=True,
         ) from error
-    problems = missing(cutover, list(owed), runs)
+    problems = missing(cutover, list(now.obligations), runs)
     if problems:
         world.log.write(KIND, "refused", "; ".join(problems))
         raise refusal(problems)

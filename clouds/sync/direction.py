@@ -43,6 +43,10 @@ class Directions:
 
     def cutover(self) -> float | None:
         """Epoch seconds at which the direction last left forward; None when it never did, or is forward again."""
+        return self.look()[1]
+
+    def look(self) -> tuple[Standing, float | None]:
+        """`read` and `cutover` of one moment, by one request. Raises Unobserved."""
         since: float | None = None
         state = Standing()
         for record in self._load()[0]:
@@ -51,7 +55,7 @@ class Directions:
                 since = datetime.fromisoformat(record.at).timestamp()
             if state.direction is Direction.FORWARD:
                 since = None
-        return since
+        return state, since
 
     def turn(self, to: Direction, who: str, why: str, *, settled: bool = False) -> Standing:
         """Set the direction under a new epoch. Raises Stopped when the rules forbid it or another turned it first."""

@@ -53,18 +53,9 @@ class Imported:
 
     def add(self, other: Imported) -> None:
         """What another part of the same import did, added to this."""
-        for name in (
-            "read",
-            "created",
-            "replaced",
-            "deleted",
-            "same",
-            "overtaken",
-            "bytes",
-            "problem_count",
-            "unwritten",
-        ):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name, count in vars(other).items():
+            if type(count) is int:  # mostly_new is no count
+                setattr(self, name, getattr(self, name) + count)
         self.problems += other.problems[: max(0, 1000 - len(self.problems))]
 
 

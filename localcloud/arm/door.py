@@ -292,7 +292,7 @@ class Door:
         return self.page_of(call, found, lambda e: self.service.shown(e, listed=True))
 
     def _overview(self, call: Call) -> Iterator[Entry]:
-        """Tracked resources of a group or subscription: the envelope, no properties."""
+        """Tracked resources of a group or subscription."""
         wanted = re.fullmatch(r"\s*resourceType eq '([^']+)'\s*", call.query.get("$filter", ""))
         if call.query.get("$filter") and not wanted:
             raise bad_request(

@@ -10,6 +10,7 @@ from typing import Any
 
 from clouds.aws import declared
 from clouds.trustlayer_site import Site
+from recovery.errors import Failed
 from recovery.model import Json
 from recovery.trustlayer.kinds import AWS
 
@@ -18,13 +19,17 @@ Inputs = Mapping[str, Json]
 
 
 def write(site: Site, token: str, id: str, inputs: Inputs) -> str:
-    """Create (id "") or update. Returns the id. Raises botocore's errors, as AWS says them."""
+    """Create (id "") or update. Returns the id. Raises botocore's errors, as AWS says them, and Failed for what is not modelled."""
     return _WRITERS[token](declared.client(site, token), id, inputs)
 
 
 def delete(site: Site, token: str, id: str) -> None:
-    """Everything of the site is kept when it is forgotten (retain_on_delete): the engine never asks. Refuses."""
-    raise NotImplementedError(f"the local provider deletes no {AWS[token].type} ({id})")
+    """Everything of the site is kept when it is forgotten (retain_on_delete): the engine never asks. Raises Failed."""
+    raise Failed(
+        f"the local provider deletes no {AWS[token].type} ({id})",
+        "everything of this site is kept when it is forgotten, so a delete is not what was declared",
+        "keep retain_on_delete on the resource",
+    )
 
 
 def _bucket(s3: Client, id: str, inputs: Inputs) -> str:
@@ -155,7 +160,11 @@ def _role_policy(iam: Client, id: str, inputs: Inputs) -> str:
 
 def _distribution(cloudfront: Client, id: str, inputs: Inputs) -> str:
     if id:
-        raise NotImplementedError("the local provider updates no AWS::CloudFront::Distribution")
+        raise Failed(
+            f"the local provider updates no AWS::CloudFront::Distribution ({id})",
+            "what is not modelled is refused and never called done",
+            "leave the distribution as it was made, or try the change in an AWS account",
+        )
     cache, limits = inputs["defaultCacheBehavior"], inputs["restrictions"]["geoRestriction"]
     values = cache["forwardedValues"]
     made = cloudfront.create_distribution(DistributionConfig={

@@ -35,7 +35,7 @@ VERSIONS = {"aws": "7.51.1", "kubernetes": "4.34.2"}
 
 
 class Cloud(Protocol):
-    """One side of the world, by token. Raises DrError, ValueError, NotImplementedError, or the SDK's own error."""
+    """One side of the world, by token. Raises DrError, ValueError, or the SDK's own error."""
 
     def refuses(self, token: str, inputs: Mapping[str, Json]) -> list[tuple[str, str]]: ...
     def fixed(self, token: str) -> Sequence[str]: ...
@@ -205,7 +205,7 @@ class Provider(AzureNative):
             return work()
         except DrError as error:
             context.abort(grpc.StatusCode.UNKNOWN, error.summary)
-        except (BotoCoreError, ClientError, ValueError, NotImplementedError, KeyError) as error:
+        except (BotoCoreError, ClientError, ValueError, KeyError) as error:
             context.abort(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")
 
 

@@ -41,7 +41,7 @@ def test_an_api_version_is_required_and_must_be_known(
 
 
 def test_what_is_missing_is_said_by_its_own_code(azure: Azure) -> None:
-    """A drift checker tells a missing resource from a missing group (drift)."""
+    """A drift checker tells a missing resource from a missing group."""
     answer = azure.send("GET", VNET)
     assert (answer.status_code, code(answer)) == (404, "ResourceNotFound")
     nowhere = f"/subscriptions/{LOCAL_SUBSCRIPTION}/resourceGroups/rg-none"

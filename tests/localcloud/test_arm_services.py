@@ -44,7 +44,7 @@ def settings(value: int) -> Body:
 
 
 def test_a_scale_set_never_shows_its_password_or_custom_data(azure: Azure) -> None:
-    """Write-only values stay inside; LIST and GET alike (canary secrets)."""
+    """Write-only values stay inside; LIST and GET alike."""
     vnet = azure.network()
     azure.put(
         "Microsoft.Network/applicationGateways/agw", azure.gateway_body(vnet, azure.public_address()["id"])
@@ -72,7 +72,7 @@ def test_a_capacity_that_cannot_be_is_refused(azure: Azure, capacity: object) ->
 
 
 def test_a_security_group_has_six_rules_of_its_own(azure: Azure) -> None:
-    """Defaults the service adds must not be drift, a rule added by hand must be (step 3)."""
+    """Defaults the service adds must not be drift, a rule added by hand must be."""
     rule = {"priority": 100, "direction": "Inbound", "access": "Allow", "protocol": "Tcp", "sourceAddressPrefix": "*",
             "sourcePortRange": "*", "destinationAddressPrefix": "*", "destinationPortRange": "443"}  # fmt: skip
     path = "Microsoft.Network/networkSecurityGroups/nsg"

@@ -82,10 +82,7 @@ def cloud() -> Iterator[Cloud]:
                 self.send_header(name.replace("_", "-"), value.replace("{url}", served.url))
             self.send_header("Content-Length", str(len(payload)))
             self.end_headers()
-            try:
-                self.wfile.write(payload)
-            except ConnectionError:  # the client has read enough
-                self.close_connection = True
+            self.wfile.write(payload)
 
         do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = reply  # noqa: N815 (http.server's names)
 

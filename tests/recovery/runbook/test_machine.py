@@ -1,4 +1,4 @@
-"""The runbook machine, case by case (The machine, People)."""
+"""The runbook machine, case by case."""
 
 from __future__ import annotations
 
