@@ -19,6 +19,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any
 
 from clouds.sync.converting import chunks, convert
 from clouds.sync.cosmos import Container
@@ -62,6 +64,26 @@ class Sent:
     wrong: tuple[str, str, str] | None = None
 
 
+class _Recorded(SpawnContext):
+    """Spawns processes, and knows them.
+
+    A pool that breaks while it starts one more process never ends that one, and waits for it for ever (CPython 3.11).
+    """
+
+    def __init__(self) -> None:
+        self._processes: list[SpawnProcess] = []
+
+    def Process(self, *args: Any, **more: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802 (a context's name for it)
+        self._processes.append(SpawnProcess(*args, **more))
+        return self._processes[-1]
+
+    def kill(self) -> None:
+        """Those that were started. None is being started: the pool does that in the caller's thread."""
+        for process in self._processes:
+            if process.pid is not None:
+                process.kill()
+
+
 class Senders:
     """The processes, started at the first file that needs them. Close it; what they were at is finished first."""
 
@@ -70,6 +92,7 @@ class Senders:
         fitting = min(MOST, os.cpu_count() or 1, math.ceil(into.rate / EACH))
         self._into, self._count = into, count or fitting
         self._pool: ProcessPoolExecutor | None = None
+        self._made = _Recorded()
 
     def worth(self, items: int) -> bool:
         """Is a file of so many items brought sooner by these than by this process alone?"""
@@ -87,7 +110,7 @@ class Senders:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self._count,
-                multiprocessing.get_context("spawn"),  # not forked: this process has threads and connections
+                self._made,  # not forked: this process has threads and connections
                 initializer=_begin,
                 initargs=(self._into, self._count),
             )
@@ -128,6 +151,7 @@ class Senders:
                 if isinstance(one, (DrError, BadExportError)):
                     raise one from several
                 if isinstance(one, BrokenProcessPool):
+                    self._made.kill()
                     raise Failed(
                         "a process that sends documents was killed", "the documents are not known to be complete",
                         "run the same command again: it goes on where it stopped", retry=True,
