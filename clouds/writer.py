@@ -134,31 +134,43 @@ def call(
 
 def unexplained(
     acknowledged: Sequence[Written],
-    held: Callable[[str], str],
+    history: Callable[[str], Sequence[str]],
     conflicts: frozenset[str] | set[str],
-    proven: Mapping[str, float],
+    carried: float,
+    live: str = "primary",
 ) -> list[Written]:
     """Acknowledged writes that are neither what stands there now, nor knowingly replaced, nor listed as a conflict.
 
-    held: name -> SHA-256 of what the live side has now ("" when nothing). conflicts: SHA-256 of every version that is
-    listed. proven: side -> the moment (client's clock) until which all it had acknowledged was proven to be on the other
-    side too. A write is knowingly replaced by another of the same name that ended after it began, on the same side, or
-    on the other side once it had been proven to be there: those writers wrote over what was there. Anything else would
-    be a write that one side overwrote without anybody knowing.
+    history: name -> SHA-256 of every version that ever stood on the live side, oldest first; the last stands there now.
+    conflicts: SHA-256 of every version that is listed. carried: the moment (client's clock) until which all that the live
+    side had acknowledged was on the other side before that took writes. live: the side that is the origin in the end.
+
+    A version that stood there is knowingly replaced by the live side's next write: that client wrote over what it could
+    read. Where the sync put the next one there, it must be the other side's next version of the same, or of one that the
+    other side had. What never stood there was written over by a client of its own side. Anything else is a write that one
+    side overwrote without anybody knowing. (Times alone cannot tell: what is acknowledged while the reverse sync lists is
+    carried or not, as it happens.)
     """
     by_name: dict[str, list[Written]] = {}
     for one in acknowledged:
         by_name.setdefault(one.name, []).append(one)
     found: list[Written] = []
     for name, writes in by_name.items():
-        now = held(name)
-        fine = {one.digest for one in writes if one.digest == now or one.digest in conflicts}
-        while True:  # what was replaced by something that is accounted for is accounted for
+        stood, known = list(history(name)), {one.digest: one for one in writes}
+        fine = {one.digest for one in writes if one.digest in conflicts}
+        fine |= {
+            one.digest
+            for one in writes
+            if one.digest in stood and _followed(one, stood, known, carried, live)
+        }
+        while True:  # what a client replaced by something that is accounted for is accounted for
             more = {
                 one.digest
                 for one in writes
                 if one.digest not in fine
-                and any(other.digest in fine and _over(one, other, proven) for other in writes)
+                and one.side != live
+                and one.digest not in stood
+                and any(other.digest in fine and _after(one, other) for other in writes)
             }
             if not more:
                 break
@@ -167,8 +179,21 @@ def unexplained(
     return found
 
 
-def _over(one: Written, other: Written, proven: Mapping[str, float]) -> bool:
-    """Did `other` write over `one`, which was there?"""
-    if other is one or other.at <= one.began:
+def _followed(
+    one: Written, stood: Sequence[str], known: Mapping[str, Written], carried: float, live: str
+) -> bool:
+    """Does it stand there now, or did what came next know of it?"""
+    last = len(stood) - 1 - stood[::-1].index(one.digest)
+    if last == len(stood) - 1:
+        return True
+    other = known.get(stood[last + 1])
+    if other is None:
         return False
-    return other.side == one.side or one.at <= proven.get(one.side, float("-inf"))
+    if other.side == live:
+        return True  # a client wrote over what stood there
+    return one.at <= carried if one.side == live else _after(one, other)
+
+
+def _after(one: Written, other: Written) -> bool:
+    """Was `other` written on the same side, and not before it?"""
+    return other.side == one.side and other.at > one.began

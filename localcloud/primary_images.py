@@ -6,6 +6,7 @@ function does in AWS is done here in the same request: an image is acknowledged 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -26,6 +27,7 @@ class PrimaryImages:
     def __init__(self, url: str, source: Source) -> None:
         self._url, self._source = url, source
         self._session: aiohttp.ClientSession | None = None
+        self._locks: dict[str, asyncio.Lock] = {}
 
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -36,7 +38,12 @@ class PrimaryImages:
         return {"Authorization": _WHO.format(region=self._source.region, service=service)}
 
     async def put(self, name: str, data: bytes, content_type: str) -> int:
-        """201 when object and item are written; 503 when either was refused."""
+        """201 when object and item are written; 503 when either was refused. One at a time for each image: of two at once
+        the object of one and the item of the other would stay."""
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            return await self._put(name, data, content_type)
+
+    async def _put(self, name: str, data: bytes, content_type: str) -> int:
         headers = {**self._headers("s3"), "Content-Type": content_type}
         try:
             async with self._http().put(self._object(name), data=data, headers=headers) as answer:

@@ -136,14 +136,12 @@ class Crisis:
             return
         self.writer.stop()
         acknowledged = self.writer.acknowledged()
-        held, conflicts, items = self.data.held(), self.data.conflicts(), self.data.items()
-        proven = {
-            "primary": self._at("failover", "freeze-table"),
-            "azure": self._at("rollback", "begin-reverse"),
-        }
-        lost = unexplained(acknowledged, held, conflicts, proven)
+        history, conflicts, items = self.data.history(), self.data.conflicts(), self.data.items()
+        carried = min(self._at("failover", step) for step in ("sync-uploads", "sync-metadata"))
+        lost = unexplained(acknowledged, history, conflicts, carried)
+        names = {one.name for one in acknowledged}
         bare = sorted(
-            {one.name for one in acknowledged if items.get(one.name) != held(one.name)}
+            {name for name in names if [items.get(name, "")] != history(name)[-1:]}
             - {one.name for one in lost}
         )
         unread = [one for one in acknowledged if one.back not in ("same", "other")]

@@ -38,6 +38,10 @@ class PrimaryData:
         total = 0
         with self._world() as world:
             s3, table, names = world.aws("s3"), world.aws("dynamodb"), world.source
+            # The account at the end asks for every version that ever stood there: what was replaced, and by whom.
+            s3.put_bucket_versioning(
+                Bucket=names.uploadsBucket, VersioningConfiguration={"Status": "Enabled"}
+            )
             for name, data in pages.items():
                 s3.put_object(
                     Bucket=names.siteBucket, Key=name, Body=data, ContentType="text/html; charset=utf-8"
@@ -80,16 +84,24 @@ class PrimaryData:
                 said.append(f"{flow} {proof.equal} of {proof.compared}")
         return said
 
-    def held(self) -> Callable[[str], str]:
-        """Name -> SHA-256 of the object that S3 holds now, "" where it holds none, or where its item says otherwise."""
+    def history(self) -> Callable[[str], list[str]]:
+        """Name -> SHA-256 of every version that ever stood in S3 under it, oldest first; the last is there now."""
         with self._world() as world:
             s3, names = world.aws("s3"), world.source
-            objects: dict[str, str] = {}
-            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=names.uploadsBucket):
-                for one in page.get("Contents", []):
-                    data = s3.get_object(Bucket=names.uploadsBucket, Key=one["Key"])["Body"].read()
-                    objects[one["Key"]] = hashlib.sha256(data).hexdigest()
-        return lambda name: objects.get(name, "")
+            stood: dict[str, list[str]] = {}
+            for page in s3.get_paginator("list_object_versions").paginate(Bucket=names.uploadsBucket):
+                if page.get("DeleteMarkers"):
+                    raise Failed(
+                        f"{len(page['DeleteMarkers'])} images were deleted in S3",
+                        "nobody deletes an image in a rehearsal",
+                        "dr rehearse --keep    (then compare the buckets with the journal)",
+                    )
+                for one in page.get("Versions", []):  # newest first
+                    data = s3.get_object(
+                        Bucket=names.uploadsBucket, Key=one["Key"], VersionId=one["VersionId"]
+                    )["Body"].read()
+                    stood.setdefault(one["Key"], []).insert(0, hashlib.sha256(data).hexdigest())
+        return lambda name: stood.get(name, [])
 
     def items(self) -> dict[str, str]:
         """Image -> SHA-256 of what its items in the table decode to."""
