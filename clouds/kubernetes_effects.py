@@ -118,6 +118,20 @@ def effects(site: Site) -> dict[str, Handler]:
         region(args, call).set_env(NAMESPACE, API, "api", {"DATABASE_URL": site.databases[chosen].dsn})
         return ok(database=chosen)
 
+    def started(args: Mapping[str, Json], call: Call) -> Outcome:
+        if call.state.of("repoint").evidence.get("database"):
+            return ok(restart="not needed: the new DATABASE_URL rolled it out")
+        body = region(args, call).get(deployment_path(NAMESPACE, API)) or {}
+        wanted = int(body.get("spec", {}).get("replicas", 0))
+        have = int(body.get("status", {}).get("readyReplicas") or 0)
+        return seen(
+            bool(wanted) and have >= wanted, call, f"{have} of {wanted} api pods are Ready", ready=have
+        )
+
+    def restart(args: Mapping[str, Json], call: Call) -> Outcome:
+        region(args, call).restart(NAMESPACE, API)
+        return ok(restarted=API)
+
     def scaled(args: Mapping[str, Json], call: Call) -> Outcome:
         have = replicas(region(args, call))
         return seen(
@@ -192,6 +206,7 @@ def effects(site: Site) -> dict[str, Handler]:
     return {
         "pods.describe": described, "pods.all_ready": all_ready, "pods.reschedule": reschedule, "pods.ready": pods_ready,
         "zone.drained": drained, "zone.drain": drain, "zone.uncordon": uncordon, "api.points": points, "api.repoint": repoint,
+        "api.started": started, "api.restart": restart,
         "api.scaled": scaled, "api.scale": scale, "dr.scaled": dr_scaled, "dr.scale": dr_scale, "dr.resting": dr_resting, "dr.gate": dr_gate,
         "site.stopped": stopped, "site.stop": stop, "site.start": begin, "site.healthz": healthz, "names.lead": lead,
     }  # fmt: skip

@@ -12,7 +12,7 @@ from clouds.kubernetes import deployment_path
 from clouds.kubernetes_effects import API, FRONTEND, public, ready
 from clouds.postgres import Server
 from clouds.runbook.calls import Handler
-from clouds.trustlayer_site import EAST, NAMESPACE, Site
+from clouds.trustlayer_site import EAST, NAMESPACE, WEST, Site
 from recovery.errors import DrError, Failed, Unobserved
 from recovery.trustlayer.levels import Database, Observed, Workload
 
@@ -33,7 +33,8 @@ def observe(site: Site) -> Observed:
         plane = pool.submit(site.cluster(EAST).healthy)
         region = pool.submit(_region_answers, site)
         nodes = pool.submit(_or_none, lambda: _nodes(site))
-        pods = pool.submit(_or_none, lambda: _workloads(site))
+        flag = pool.submit(site.failed_over)
+        pods = pool.submit(_or_none, lambda: _workloads(site, WEST if flag.result() else EAST))
         rows = site.body["databases"]
         databases = [
             pool.submit(_database, s, rows[n]["region"], rows[n]["zone"]) for n, s in site.databases.items()
@@ -44,7 +45,7 @@ def observe(site: Site) -> Observed:
         )
         return Observed(
             plane.result(), region.result(), nodes.result(), pods.result(), tuple(d.result() for d in databases),
-            health.result()[0], dates.result(), EAST,
+            health.result()[0], dates.result(), EAST, WEST if flag.result() else "",
         )  # fmt: skip
 
 
@@ -77,10 +78,10 @@ def _nodes(site: Site) -> dict[str, tuple[int, int]]:
     return out
 
 
-def _workloads(site: Site) -> list[Workload]:
+def _workloads(site: Site, region: str) -> list[Workload]:
     out = []
     for name in (API, FRONTEND):
-        body = site.cluster(EAST).get(deployment_path(NAMESPACE, name))
+        body = site.cluster(region).get(deployment_path(NAMESPACE, name))
         if body is not None:
             out.append(
                 Workload(

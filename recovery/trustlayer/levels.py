@@ -62,6 +62,13 @@ class Observed:
     healthz: int | None
     backups: Sequence[str] | None
     region: str = "us-east-1"
+    serving: str = ""
+    """Where the flag says that traffic goes when it is not `region`; "" in normal times, or where nobody can say."""
+
+    @property
+    def moved(self) -> bool:
+        """Does the other region serve?"""
+        return bool(self.serving) and self.serving != self.region
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ def assess(seen: Observed) -> Assessment:
     """The worst level that the evidence proves. Rules in the order of harm; each needs positive evidence."""
     found = [
         (Level.TOTAL_LOSS, _total_loss(seen), _restore_command(seen)),
-        (Level.REGION, _region(seen), "dr recover --level 4"),
+        (Level.REGION, _region(seen), _move(seen)),
         (Level.SERVICE, _split(seen), _reunite(seen)),
         (Level.ZONE, _zone(seen)[0], f"dr recover --level 3 --zone {_zone(seen)[1]}"),
         (Level.SERVICE, _service(seen), "dr recover --level 2"),
@@ -128,6 +135,15 @@ def _region(seen: Observed) -> tuple[str, ...]:
     )
 
 
+def _move(seen: Observed) -> str:
+    """After a failover the answer to the same loss is to wait: what is left to do is the way back."""
+    return (
+        f"dr recover --back 4    (once {seen.region} is there again; {seen.serving} serves)"
+        if seen.moved
+        else "dr recover --level 4"
+    )
+
+
 def _split(seen: Observed) -> tuple[str, ...]:
     """Two writable sides are never unknown: an old primary that came back takes writes until it is silenced."""
     open_ = [
@@ -152,7 +168,7 @@ def _zone(seen: Observed) -> tuple[tuple[str, ...], str]:
 
 def _service(seen: Observed) -> tuple[str, ...]:
     why = []
-    own = [d for d in seen.databases if d.region == seen.region]
+    own = [d for d in seen.databases if d.region == (seen.serving or seen.region)]
     if (
         own
         and not any(d.reachable and d.role == "primary" for d in own)

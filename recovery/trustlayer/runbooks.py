@@ -115,7 +115,12 @@ def level_2() -> Runbook:
         (
             *_database("TL-2", ()),
             Step(
-                "scale", f"The API has {API_PODS} pods", "recover", Role.DEVOPS, Budget(2, 5), ("TL-2",), ("repoint",),
+                "restart", "Roll the API out anew where its pods are not Ready and the database was not the cause", "recover", Role.DEVOPS,
+                Budget(5, 15), ("TL-2",), ("repoint",), check=Effect("api.started"), do=Effect("api.restart"), skippable=True,
+                manual=(f"kubectl get pods -l app=trustlayer-api {NS}", f"kubectl rollout restart deployment/trustlayer-api {NS}"),
+            ),
+            Step(
+                "scale", f"The API has {API_PODS} pods", "recover", Role.DEVOPS, Budget(2, 5), ("TL-2",), ("restart",),
                 check=Effect("api.scaled", {"api": API_PODS}), do=Effect("api.scale", {"api": API_PODS}),
                 manual=(f"kubectl scale deployment/trustlayer-api --replicas={API_PODS} {NS}",),
             ),

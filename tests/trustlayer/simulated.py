@@ -122,6 +122,8 @@ class Cluster:
     env: dict[str, dict[str, str]] = field(default_factory=dict)
     cordoned: set[str] = field(default_factory=set)
     alive: bool = True
+    hung: set[str] = field(default_factory=set)
+    restarts: list[str] = field(default_factory=list)
 
     def up(self) -> None:
         if not self.alive:
@@ -139,7 +141,7 @@ class Cluster:
             "status": {
                 "observedGeneration": 1,
                 "replicas": count,
-                "readyReplicas": count,
+                "readyReplicas": 0 if name in self.hung else count,
                 "updatedReplicas": count,
             },
         }
@@ -202,6 +204,11 @@ class Cluster:
     def scale(self, namespace: str, name: str, count: int) -> None:
         self.up()
         self.replicas[name] = count
+
+    def restart(self, namespace: str, name: str) -> None:
+        self.up()
+        self.restarts.append(name)
+        self.hung.discard(name)
 
     def set_env(self, namespace: str, name: str, container: str, values: Mapping[str, str]) -> None:
         self.up()

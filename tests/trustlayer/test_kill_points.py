@@ -22,7 +22,7 @@ from recovery.runbook.steps import Runbook
 from recovery.trustlayer.failback import back
 from recovery.trustlayer.runbooks import book
 from tests.clouds.runbook.simulated import Killed, MemoryJournal
-from tests.trustlayer.simulated import REPLICA, World
+from tests.trustlayer.simulated import EAST, REPLICA, World
 
 PEOPLE: Mapping[str, frozenset[Role]] = {"operator": frozenset(Role)}
 BOOKS: dict[str, Runbook] = {
@@ -119,3 +119,23 @@ def test_the_end_of_each_way_back_is_where_it_all_began() -> None:
         if number == 4:
             assert facts["replica"] == f"{REPLICA}-g2"
             assert facts["replicas"]["us-west-2"] == {"trustlayer-api": 0, "trustlayer-frontend": 0}
+
+
+def test_an_api_that_hangs_is_rolled_out_anew_and_the_database_is_left_alone() -> None:
+    """TL-2, the API alone: rollout restart and scale; a healthy primary is neither fenced nor replaced."""
+    world, journal = World(), Watched()
+    east = world.clusters[EAST]
+    east.env["trustlayer-api"] = {"DATABASE_URL": world.nodes["db-a"].dsn}
+    east.hung.add("trustlayer-api")
+    state = run("level 2", world, journal)
+    assert state.mode is Mode.COMPLETED, state.stuck
+    assert east.restarts == ["trustlayer-api"]
+    assert [node.promotions for node in world.nodes.values()] == [0, 0, 0, 0]
+    assert world.nodes["db-a"].wants == ("db-a", "db-b", "db-c")
+
+
+def test_an_api_that_was_pointed_at_a_new_primary_is_not_restarted_again() -> None:
+    """TL-2, the database: the change of DATABASE_URL is the rollout."""
+    world = prepared("level 2")
+    assert run("level 2", world, Watched()).mode is Mode.COMPLETED
+    assert world.clusters[EAST].restarts == []

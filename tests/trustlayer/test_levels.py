@@ -72,6 +72,19 @@ def test_data_that_one_server_still_has_is_no_total_loss() -> None:
     assert assess(replace(WELL, databases=one_left)).level is not Level.TOTAL_LOSS
 
 
+def test_a_lost_region_that_was_left_already_is_waited_for() -> None:
+    """TL-4: after the failover the same silence names the way back, not a second failover."""
+    lost, level, _ = CASES["the region is dark"]
+    west = Database("dr", "us-west-2", "", True, "primary", True, writable=True)
+    seen = replace(
+        lost, serving="us-west-2", databases=(*SILENT[:3], west), workloads=(Workload("api", 5, 5),)
+    )
+    found = assess(seen)
+    assert found.level is level
+    assert found.command.startswith("dr recover --back 4")
+    assert not any("no primary" in why for why in found.evidence), "us-west-2 has one"
+
+
 @given(st.sets(st.sampled_from(["control_plane", "region_api", "nodes", "workloads", "healthz", "backups"])))
 def test_seeing_less_never_makes_a_healthy_site_sick(hidden: set[str]) -> None:
     """What could not be observed is named, and never counted as harm."""
