@@ -41,13 +41,19 @@ class PulumiLock:
         return Owner(what, Life.ALIVE, f"process {self.pid} is running")
 
 
-def read_locks(stack: str, project: str, environ: Mapping[str, str] = os.environ) -> list[PulumiLock] | None:
-    """The locks on a stack of a ``file://`` backend; None where the backend is another (nobody can look)."""
-    url = environ.get("PULUMI_BACKEND_URL", "")
+def backend_folder(url: str) -> Path | None:
+    """The folder of a ``file://`` backend, whatever parameters follow it; None for every other kind."""
     if not url.startswith("file://"):
         return None
     parts = urlsplit(url)
-    folder = Path(unquote(f"{parts.netloc}{parts.path}").replace("~", str(Path.home()), 1))
+    return Path(unquote(f"{parts.netloc}{parts.path}").replace("~", str(Path.home()), 1))
+
+
+def read_locks(stack: str, project: str, environ: Mapping[str, str] = os.environ) -> list[PulumiLock] | None:
+    """The locks on a stack of a ``file://`` backend; None where the backend is another (nobody can look)."""
+    folder = backend_folder(environ.get("PULUMI_BACKEND_URL", ""))
+    if folder is None:
+        return None
     locks = []
     for path in sorted((folder / ".pulumi/locks/organization" / project / stack).glob("*.json")):
         try:

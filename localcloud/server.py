@@ -285,7 +285,8 @@ class LocalServer:
             "ARM_TENANT_ID": LOCAL_TENANT,
             "ARM_CLIENT_ID": LOCAL_TENANT,
             "ARM_CLIENT_SECRET": "none-is-needed-here",
-            "PULUMI_BACKEND_URL": f"file://{backend}",
+            # Without the side files of the folder's objects, which are written in place: a read that meets one half written fails.
+            "PULUMI_BACKEND_URL": f"file://{backend}?metadata=skip",
             # One for all local clouds: `pulumi stack init` leaves its salt in the stack file, where the next one finds it.
             "PULUMI_CONFIG_PASSPHRASE": "local-cloud-only",
             "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -42,6 +42,12 @@ def check_options(stack: str, engine: str, format: str) -> None:
         (engine, ("auto", "pulumi", "direct"), "--engine"),
         (format, ("text", "json"), "--format"),
     ):
+        if option == "-s" and value.startswith("trustlayer-"):
+            raise BadInput(
+                f"{value} is a stack of site trustlayer; this command switches site image-app",
+                "nothing was changed: that site's parts are moved by `dr recover`, and its stacks are safe by themselves",
+                f"pulumi up -s {value}    (docs/trustlayer.md)",
+            )
         if value not in known:
             raise BadInput(
                 f"{option} {value!r} is not known (known: {', '.join(known)})",

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from clouds.pulumi_locks import backend_folder
 from clouds.readiness.world import ReadyWorld
 from recovery.model import Json
 from recovery.readiness.model import UnseenError
@@ -38,8 +39,8 @@ def _deployment(world: ReadyWorld, stack: str) -> Mapping[str, Json]:
     name = f".pulumi/stacks/{PROJECT}/{stack}.json"
     scheme = url.partition("://")[0]
     try:
-        if scheme == "file":
-            text = _from_folder(Path(url.removeprefix("file://")).expanduser(), name)
+        if (folder := backend_folder(url)) is not None:
+            text = _from_folder(folder, name)
         elif scheme == "azblob":
             text = _from_container(url, name, world)
         else:

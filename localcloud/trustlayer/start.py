@@ -44,7 +44,7 @@ class LocalSite:
         backend.mkdir(exist_ok=True)
         return {
             "DR_TRUSTLAYER": str(self.file), "DR_HOME": str(self.state / "home"), "DR_GATE_LOG": str(self.state / "gates.log"),
-            "PULUMI_DEBUG_PROVIDERS": str(self.body["attach"]), "PULUMI_BACKEND_URL": f"file://{backend}",
+            "PULUMI_DEBUG_PROVIDERS": str(self.body["attach"]), "PULUMI_BACKEND_URL": f"file://{backend}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": "local-only", "PULUMI_SKIP_UPDATE_CHECK": "true",
         }  # fmt: skip
 

@@ -99,10 +99,16 @@ def assess(seen: Observed) -> Assessment:
         (Level.ZONE, _zone(seen)[0], f"dr recover --level 3 --zone {_zone(seen)[1]}"),
         (Level.SERVICE, _service(seen), "dr recover --level 2"),
         (Level.COMPONENT, _component(seen), "dr recover --level 1"),
+        (Level.COMPONENT, _replicas(seen)[0], _replicas(seen)[1]),
     ]
     for level, why, command in found:
         if why:
-            below = tuple(reason for other, reasons, _ in found if other < level for reason in reasons)
+            below = tuple(
+                reason
+                for other, reasons, _ in found
+                if other <= level and reasons != why
+                for reason in reasons
+            )
             return Assessment(level, (*why, *below), _unknown(seen), command)
     return Assessment(Level.NONE, (), _unknown(seen), "")
 
@@ -193,6 +199,20 @@ def _component(seen: Observed) -> tuple[str, ...]:
     if not short and seen.healthz is not None and seen.healthz != 200:
         short.append(f"/healthz answers {seen.healthz}")
     return tuple(short)
+
+
+def _replicas(seen: Observed) -> tuple[tuple[str, ...], str]:
+    """Servers that are silent while a primary takes writes: nobody notices until the next one is lost."""
+    if _region(seen) or _service(seen):
+        return (), ""
+    silent = [d for d in seen.databases if d.reachable is False]
+    far = [d for d in silent if d.region != seen.region]
+    why = tuple(f"database {d.name} ({d.zone or d.region}) does not answer" for d in silent)
+    return why, (
+        f"dr drift -s trustlayer-standby    (level 4 promotes {far[0].name})"
+        if far
+        else "dr runbook show trustlayer-database-down"
+    )
 
 
 def _unknown(seen: Observed) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ class LevelRecord:
     detected: from the fault to `dr assess` naming the level. recovered: from the fault to the first write that was
     acknowledged for good again. goal: simulated seconds allowed, at the duration table's p95 (0: none of ours).
     lost: acknowledged rows that are gone; expected_lost: are lost rows part of this level (asynchronous, backup)?
-    rpo: seconds of acknowledged rows that are gone. seen: level that `dr assess` named.
+    rpo: seconds from the oldest acknowledged row that is gone to the fault (or to the newest that is gone, if later). seen: level that `dr assess` named.
     """
 
     level: int
@@ -84,7 +84,7 @@ class Rehearsal:
         if self.holds:
             lost = next((level for level in self.levels if level.level == 4 and not level.back), None)
             figure = (
-                f" Level 4 (asynchronous) lost {lost.lost} of {lost.acknowledged} acknowledged rows, {lost.rpo:.2f} s of them (RPO)."
+                f" Level 4 (asynchronous) lost {lost.lost} of {lost.acknowledged} acknowledged rows: an RPO of {lost.rpo:.2f} s under this load."
                 if lost
                 else ""
             )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -178,7 +179,7 @@ class Bench:
         blobs.close()
 
     def lock_files(self, stack: str) -> list[Path]:
-        backend = Path(self.environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
+        backend = Path(urlsplit(self.environment["PULUMI_BACKEND_URL"]).path)
         return sorted((backend / ".pulumi/locks/organization/standby" / stack).glob("*.json"))
 
     def wait_for(self, what: Callable[[], object], seconds: float = 300) -> None:

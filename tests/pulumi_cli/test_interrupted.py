@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -33,7 +34,7 @@ def begin_slow_up(bench: Bench) -> subprocess.Popen[str]:
 
 def pending(bench: Bench) -> bool:
     """Is an operation on the scale set under way, by Pulumi's own checkpoint?"""
-    path = Path(bench.environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
+    path = Path(urlsplit(bench.environment["PULUMI_BACKEND_URL"]).path)
     text = (path / ".pulumi/stacks/standby/active.json").read_text()
     return (
         '"pending_operations"' in text and "VirtualMachineScaleSet" in text.split('"pending_operations"')[1]
@@ -120,7 +121,7 @@ def test_a_create_that_was_under_way_is_taken_in_when_it_came_to_exist_and_made_
     )
     mark = ready.request_mark()
     running = ready.begin("up", "-s", "standby", "--yes", "--allow", "create")
-    path = Path(ready.environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
+    path = Path(urlsplit(ready.environment["PULUMI_BACKEND_URL"]).path)
     state = path / ".pulumi/stacks/standby/standby.json"
     ready.wait_for(
         lambda: (
@@ -177,7 +178,7 @@ def test_of_two_operators_on_both_stacks_one_acts_and_the_other_is_told_who_hold
 def test_a_locked_source_is_refused(ready: Bench, verb: str) -> None:
     """Somebody else's bare `pulumi up` holds Pulumi's lock: nothing of ours goes around it."""
     locks = (
-        Path(ready.environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
+        Path(urlsplit(ready.environment["PULUMI_BACKEND_URL"]).path)
         / ".pulumi/locks/organization/standby/standby"
     )
     locks.mkdir(parents=True, exist_ok=True)

@@ -35,6 +35,8 @@ CASES = {
     "a pod is not Ready": (replace(WELL, workloads=(Workload("api", 5, 4),)), Level.COMPONENT, "dr recover --level 1"),
     "the primary is gone": (replace(WELL, databases=(replace(DATABASES[0], reachable=False, role="", intact=None), *DATABASES[1:]), healthz=503), Level.SERVICE, "dr recover --level 2"),
     "no api pod is Ready": (replace(WELL, workloads=(Workload("api", 5, 0),), healthz=503), Level.SERVICE, "dr recover --level 2"),
+    "a replica is silent": (replace(WELL, databases=(DATABASES[0], replace(DATABASES[1], reachable=False, role="", intact=None), *DATABASES[2:])), Level.COMPONENT, "dr runbook show trustlayer-database-down"),
+    "the replica of us-west-2 is silent": (replace(WELL, databases=(*DATABASES[:3], replace(DATABASES[3], reachable=False, role="", intact=None))), Level.COMPONENT, "dr drift -s trustlayer-standby    (level 4 promotes dr)"),
     "a zone is dark": (replace(WELL, nodes={**NODES, "us-east-1b": (0, 2)}), Level.ZONE, "dr recover --level 3 --zone us-east-1b"),
     "the region is dark": (replace(WELL, control_plane=False, region_api=False, nodes=None, workloads=None, databases=SILENT, healthz=503), Level.REGION, "dr recover --level 4"),
     "the data is gone everywhere": (replace(WELL, databases=tuple(replace(d, intact=False) for d in DATABASES), healthz=503), Level.TOTAL_LOSS, "dr recover --level 5 --date 20261122"),

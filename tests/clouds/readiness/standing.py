@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -211,7 +212,7 @@ class Standing:
     # -- the checkpoints that Pulumi's engine would have left --------------------------------------------------
 
     def checkpoint_file(self, stack: str) -> Path:
-        folder = Path(self.environ["PULUMI_BACKEND_URL"].removeprefix("file://"))
+        folder = Path(urlsplit(self.environ["PULUMI_BACKEND_URL"]).path)
         return folder / ".pulumi" / "stacks" / "standby" / f"{stack}.json"
 
     def checkpoints(self) -> None:
