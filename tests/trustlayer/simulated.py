@@ -138,13 +138,9 @@ class Cluster:
         return {
             "metadata": {"name": name, "generation": 1},
             "spec": {"replicas": count, "template": {"spec": {"containers": [{"name": "x", "env": env}]}}},
-            "status": {
-                "observedGeneration": 1,
-                "replicas": count,
-                "readyReplicas": 0 if name in self.hung else count,
-                "updatedReplicas": count,
-            },
-        }
+            "status": {"observedGeneration": 1, "replicas": count, "updatedReplicas": count,
+                       "readyReplicas": 0 if name in self.hung else count},
+        }  # fmt: skip
 
     def get(self, path: str) -> dict[str, Json] | None:
         self.up()
