@@ -11,6 +11,7 @@ import aiohttp
 from aiohttp import web
 
 from localcloud.durations import Clock
+from recovery.errors import DrError
 
 _SOURCE = re.compile(rb"<ReadReplicaSourceDBInstanceIdentifier>[^<]*</ReadReplicaSourceDBInstanceIdentifier>")
 
@@ -56,7 +57,10 @@ class Rds:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         if action == "CreateDBInstanceReadReplica" and status == 200:
-            await asyncio.to_thread(self.made, identifier)
+            try:
+                await asyncio.to_thread(self.made, identifier)
+            except DrError:  # a copy that broke off on a busy machine: RDS begins it anew by itself
+                await asyncio.to_thread(self.made, identifier)
         if action in ("StopDBInstance", "StartDBInstance") and status == 200:
             await asyncio.to_thread(self.power, identifier, action == "StartDBInstance")
         content = _INSTANCE.sub(self._endpoint, content)
