@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
+
+from scripts.stopping import as_ctrl_c
 
 VERBS: dict[str, tuple[str, str]] = {
     # verb: (module with `main(argv) -> int`, one-line help)
@@ -90,12 +93,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from recovery.errors import DrError
 
     try:
-        code: int = importlib.import_module(entry[0]).main(args[1:])
+        with as_ctrl_c(signal.SIGTERM):
+            code: int = importlib.import_module(entry[0]).main(args[1:])
     except DrError as error:
         print(f"dr {args[0]}: {error}", file=sys.stderr)
         return int(error.exit_code)
     except KeyboardInterrupt:
-        print(f"dr {args[0]}: stopped by Ctrl-C", file=sys.stderr)
+        print(f"dr {args[0]}: stopped by Ctrl-C or SIGTERM", file=sys.stderr)
         return 4
     except Exception as error:
         # By name: importing it would cost every start what only this ending needs.

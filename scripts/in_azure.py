@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,7 +68,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _followed(inside: Inside, id: str, limit: float, keep: bool) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = inside.follow(id, limit)
     except KeyboardInterrupt:
@@ -192,7 +190,3 @@ def _subnet(root: Path) -> str:
 def _out(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt

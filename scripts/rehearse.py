@@ -11,13 +11,13 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from recovery.errors import BadInput, DrError
 from scripts.command import run
+from scripts.stopping import as_ctrl_c
 
 DEFAULT_SCALE = 60.0
 DEFAULT_OUT = Path("out/rehearsal")
@@ -73,7 +73,7 @@ def rehearse(
     own = leftovers.mark()
     state = Path(tempfile.mkdtemp(prefix="dr-rehearsal-"))
     show.say(f"rehearsing with the {chosen} engine; slow operations at 1/{scale:g} of their duration")
-    with _interruptible():
+    with as_ctrl_c(signal.SIGTERM, signal.SIGHUP):
         try:
             with open_world(chosen, state, scale, record) as world:
                 Story(world, record, out=out.absolute(), durations=durations).run()
@@ -117,23 +117,6 @@ def _check(engine: str, scale: float, format: str) -> None:
         )
     if format not in ("text", "json"):
         raise BadInput(f"there is no format {format!r}", why, "dr rehearse --format text|json")
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the story as Ctrl-C does: with everything stopped and a report."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    # What the caller ignores (nohup) stays ignored.
-    wanted = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in wanted}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

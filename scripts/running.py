@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import getpass
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -116,7 +115,6 @@ def carry_on(root: Path, begun: Begun, patience: float | None, format: str, spea
             terminal.listen(lambda line: spoken(line, speaker))
         return terminal
 
-    signal.signal(signal.SIGTERM, _interrupt)
     return tell(carry_through(root, begun, patience, watcher), begun, scale, format)
 
 
@@ -322,7 +320,3 @@ def _spoken(
     from scripts.speaking import say_word
 
     return say_word(root, begun, line, speaker, people, found)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt

@@ -210,7 +210,7 @@ def watch(
     seconds: Annotated[float, typer.Option("--seconds", help="Stop after so many; 0: never.")] = 0.0,
     format: Format = "text",
 ) -> int:
-    """Carry changes of the table and the buckets as they happen, with the lag. Ctrl-C stops it; it goes on where it stopped.
+    """Carry changes of the table and the buckets as they happen, with the lag. Ctrl-C or SIGTERM stops it; it goes on where it stopped.
 
     \b
     A first full import, and a gap longer than the stream keeps, are made good before it watches on.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -85,7 +84,6 @@ def go(
     from clouds.run_records import RunRecord, runs_folder
     from recovery.safety import check
 
-    signal.signal(signal.SIGTERM, _interrupt)
     began = time.monotonic()
     record: RunRecord | None = None
     with switch.FootprintLock(root, stack) as lock:
@@ -191,10 +189,6 @@ def _verdict(stack: str, done: Plan, handed: dict[str, Json], seconds: float, ex
     left = f", {', '.join(exclude)} left as it was" if exclude else ""
     over = f"; handed over to {handed['to']} ({handed['resources']} resources)" if handed else ""
     return f"Stack {stack} is up: {switch.counted(done)}{left}{over}, in {seconds:.0f} s."
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def main(argv: Sequence[str]) -> int:

@@ -145,7 +145,7 @@ def one_flow(
                     way=asked.way,
                 )
         except (DrError, KeyboardInterrupt) as error:
-            why = error.summary if isinstance(error, DrError) else "stopped by a person (Ctrl-C)"
+            why = error.summary if isinstance(error, DrError) else "stopped from outside (Ctrl-C or SIGTERM)"
             failed = Outcome(
                 flow, "reverse" if asked.reverse else "forward", epoch, began.isoformat(), errors=[why]
             )
