@@ -54,6 +54,21 @@ class Chain:
         """Exports that are staged and not wholly imported."""
         return [link for link in self.links if not link.done]
 
+    def add(self, made: Link, since: float | None) -> None:
+        """Take in an export that is staged. since: where it begins (None: a full one).
+
+        It stands for what came before where that is not wholly imported and all of it is in the new one: everything in a
+        full one, and in an incremental one what the least window of 15 minutes reaches back over. A run that is started
+        again after a minute so has one such window to import, not one a start.
+        """
+        kept: list[Link] = []
+        for number, link in enumerate(self.links):
+            begins = self.links[number - 1].until if number else 0.0
+            again = since is None or (since <= begins and not link.full and link.until <= made.until)
+            if not again or (link.done and since is not None):
+                kept.append(link)
+        self.links = [*kept, made]
+
 
 class ChainBlob:
     """The blob that keeps it. container: the journal container's SDK client."""

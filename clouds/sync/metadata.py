@@ -129,9 +129,7 @@ def _stage(
     for window in [None] if planned is None else planned:
         fence()
         found = made.make(window)
-        if found.full:
-            chain.links = []  # it stands for all that came before; what was not imported of that is in it
-        chain.links.append(Link(found.id, found.full, found.until))
+        chain.add(Link(found.id, found.full, found.until), found.since)
         blob.store(chain)
 
 

@@ -240,8 +240,15 @@ def divergence(
             known = now in (common.get(id, ""), present.get(id)) if now else id not in present
             if one.at > cutover * 1e6 and not known:
                 when = datetime.fromtimestamp(one.at / 1e6, UTC)
-                found[id] = f"{id} ({'written' if now else 'deleted'} {when:%Y-%m-%dT%H:%M:%SZ})"
+                found[id] = (
+                    f"{id} ({_named(one.keys)}, {'written' if now else 'deleted'} {when:%Y-%m-%dT%H:%M:%SZ})"
+                )
     return [found[id] for id in sorted(found)]
+
+
+def _named(keys: Item) -> str:
+    """A key as the table's people know it: an id may be a hash."""
+    return " ".join(f"{name} {next(iter(typed.values()))}" for name, typed in keys.items())
 
 
 def _changes(made: Exports, of: Manifest, keys: Keys) -> Iterator[Change]:

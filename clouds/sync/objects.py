@@ -18,6 +18,7 @@ from clouds.objects.s3 import S3Store
 from clouds.sync.carried import Carried
 from clouds.sync.outcome import Outcome, Proof
 from clouds.sync.world import SITE, UPLOADS, SyncWorld
+from recovery.errors import Unobserved
 from recovery.journal.direction import Direction
 from recovery.sync import policies
 from recovery.sync.evidence import Fingerprint, compare
@@ -28,6 +29,8 @@ FLOWS = ("site", "uploads")
 NEWEST = 10  # SYNC-2
 LOOKED = 100_000
 """Objects that a proof looks at one by one, at most, where the listings prove nothing."""
+HEADS = 32
+"""Requests at a time where objects are looked at one by one."""
 ASIDE = "conflicts"
 """Prefix in the export bucket under which AWS's version of a conflicting object is kept."""
 
@@ -263,13 +266,34 @@ async def _aiter(entries: Iterator[Entry]) -> AsyncIterator[Entry]:
 
 
 def divergence(world: SyncWorld, flow: str, since: float) -> list[str]:
-    """What AWS accepted since the cutover, while Azure was the origin: `key (time)`, without our own copies of it."""
-    names = world.source
-    bucket = world.bucket(names.siteBucket if flow == "site" else names.uploadsBucket)
+    """What AWS accepted since the cutover, while Azure was the origin: `key (time)`, without our own copies of it.
+
+    Raises Unobserved: an AWS that cannot be asked has not accepted nothing.
+    """
+    try:
+        return asyncio.run(_accepted(world, flow, since))
+    except ObjectError as error:
+        raise Unobserved(
+            f"whether AWS accepted writes to the {flow} since the cutover is not known: {error}",
+            "what it took in is in no copy until a reverse run has seen it",
+            "dr sync verify    (again, when AWS answers)", retry=True,
+        ) from error  # fmt: skip
+
+
+async def _accepted(world: SyncWorld, flow: str, since: float) -> list[str]:
     found: list[str] = []
-    for entry in bucket.listing():
-        if (entry.written or 0.0) > since:
-            found.append(
-                f"{entry.key} ({datetime.fromtimestamp(entry.written or 0, UTC):%Y-%m-%dT%H:%M:%SZ})"
-            )
-    return found
+    async with stores(world, flow) as (bucket, _):
+        written = [
+            one for one in await asyncio.to_thread(list, bucket.listing()) if (one.written or 0.0) > since
+        ]
+        gate = asyncio.Semaphore(HEADS)
+
+        async def one(entry: Entry) -> None:
+            async with gate:  # a listing does not show the note that a reverse run leaves on its copies
+                seen = await bucket.look(entry.key)
+            if seen is not None and not seen.print.source_etag:
+                when = datetime.fromtimestamp(seen.written or 0, UTC)
+                found.append(f"{entry.key} ({when:%Y-%m-%dT%H:%M:%SZ})")
+
+        await asyncio.gather(*(one(entry) for entry in written))
+    return sorted(found)

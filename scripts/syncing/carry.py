@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from recovery.errors import BadInput, DrError, Stopped
+from recovery.errors import BadInput, DrError, Stopped, Unobserved
 from recovery.exit_codes import ExitCode
 from recovery.journal.direction import Direction
 from scripts.syncing.show import Bar, say, show
@@ -169,7 +169,6 @@ def one_flow(
 def refused(world: SyncWorld, flows: Sequence[str], directions: Any) -> None:
     """A run that may not write still does what is owed (a freeze, when AWS answers again) and lists what AWS took in
     since the cutover: why it matters that it was refused. Never hides the refusal."""
-    from clouds.objects.model import ObjectError
     from clouds.sync import objects, owed
 
     since = directions.cutover()
@@ -181,15 +180,20 @@ def refused(world: SyncWorld, flows: Sequence[str], directions: Any) -> None:
         if flow in objects.FLOWS:
             try:
                 found = objects.divergence(world, flow, since)
-            except ObjectError as error:
-                say(f"  {flow}: whether AWS accepted writes since the cutover is not known ({error})")
+            except Unobserved as error:
+                say(f"  {flow}: {error.summary}")
                 continue
+            more = [f"and {len(found) - 20:,} more: dr sync verify"] if len(found) > 20 else []
             said = (
-                f"AWS accepted {len(found)} objects since the cutover"
+                f"AWS accepted {len(found):,} objects since the cutover"
                 if found
                 else "AWS accepted nothing since the cutover"
             )
-            say(f"  {flow}: {said}" + "".join(f"\n    {one}" for one in found[:20]))
+            say(f"  {flow}: {said}" + "".join(f"\n    {one}" for one in [*found[:20], *more]))
+        else:
+            say(
+                f"  {flow}: what AWS's table accepted needs an export to be told; dr sync metadata --reverse lists it"
+            )
 
 
 def known_format(format: str) -> None:

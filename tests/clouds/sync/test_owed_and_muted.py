@@ -82,6 +82,42 @@ def test_the_daily_run_that_is_refused_still_meets_what_is_owed_and_lists_the_di
     freezer(site.world).unfreeze("uploads")
 
 
+def test_the_schedule_fires_on_both_sides_in_mid_contingency_and_azure_stays_as_its_clients_left_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """AWS's own daily run is refused, Azure's goes back; what AWS alone took in is listed, our copies there are not."""
+    monkeypatch.setattr(
+        carry, "opened", lambda: SyncWorld(site.root, "standby", site.environ, declared=site.declared)
+    )
+    flows = ("site", "uploads", "metadata")
+    site.upload("site.css", b"p {}", site.source.siteBucket)
+    site.upload("cat.jpg", b"before")
+    site.item("cat.jpg", 0, "Zg==")
+    assert carry.carry(flows, reverse=False, dry_run=False, max_delete=10, format="text") == 0
+    site.fail_over()
+    time.sleep(1.1)  # S3 says whole seconds
+    site.blobs("uploads").upload_blob("azure.jpg", b"written by Azure's client")
+    site.upload("aws.jpg", b"AWS took it after the cutover")
+    site.item("aws.jpg", 0, "Zz==")
+    before = (site.blob_contents("$web"), site.blob_contents("uploads"), site.all_documents())
+    for reverse in (False, True, False):
+        if reverse:
+            assert carry.carry(flows, reverse=True, dry_run=False, max_delete=10, format="text") == 0
+            said = capsys.readouterr().out
+            assert "divergence (in AWS alone, written since the cutover): aws.jpg" in said
+            assert "(imageId aws.jpg chunkIndex 0, written " in said
+            continue
+        with pytest.raises(Stopped, match="the journal says reverse"):
+            carry.carry(flows, reverse=False, dry_run=False, max_delete=10, format="text")
+        told = capsys.readouterr().err
+        assert "uploads: AWS accepted 1 objects since the cutover\n    aws.jpg" in told
+        assert "azure.jpg" not in told, "AWS has it from us"
+        assert "site: AWS accepted nothing" in told
+        assert "dr sync metadata --reverse" in told
+    assert (site.blob_contents("$web"), site.blob_contents("uploads"), site.all_documents()) == before
+    assert set(site.bucket()) == {"cat.jpg", "azure.jpg", "aws.jpg"}
+
+
 def test_a_first_sync_is_told_what_to_say_and_not_left_with_a_puzzle(site: Site) -> None:
     """A fresh standby has no direction: the refusal names the one command that gives it one."""
     site.world.journal.get_blob_client(BLOB).delete_blob()
