@@ -239,7 +239,8 @@ class Recovery:
                 self.shown.add((step.id, now.phase))
                 took = (now.ended or 0) - (now.started or 0)
                 self.say(
-                    f"{'=' if now.phase in SETTLED else '!'} {step.id:<12} {now.phase} after {took:.1f} s {now.reason}".rstrip()
+                    f"{'=' if now.phase in SETTLED else '!'} {step.id:<12} {now.phase} after {took:.1f} s of {step.budget.p95:g} s; "
+                    f"{against(state, now.ended or time.time())} {now.reason}".rstrip()
                 )
 
     def said(self, text: str, loud: bool = False) -> None:
@@ -294,10 +295,24 @@ def typed(question: Ask) -> bool:
     return line.strip() == "yes"
 
 
+def against(state: State, at: float) -> str:
+    """How much of the time that the site's plan allows is used: MTTR for levels 1 to 3, RTO for 4 and 5."""
+    word = (
+        "the planned way back" if "-back-" in state.runbook.id else "MTTR" if state.runbook.id[-1] in "123" else "RTO"
+    )  # fmt: skip
+    return f"{clock(at - (state.started or at))} of {clock(state.runbook.plan_seconds[0])} ({word})"
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
 def verdict(state: State) -> str:
     """The last line."""
-    took = (state.ended or time.time()) - (state.started or time.time())
-    return f"{state.runbook.title}: {state.mode} after {took:.1f} s."
+    end = state.ended or time.time()
+    late = end - (state.started or end) > state.runbook.plan_seconds[0]
+    return f"{state.runbook.title}: {state.mode} after {against(state, end)}{', later than allowed' if late else ''}."
 
 
 def _people(path: str) -> dict[str, frozenset[Role]]:

@@ -21,6 +21,7 @@ from recovery.runbook.state import Ask, Mode, State, outstanding
 from recovery.runbook.steps import Runbook
 from recovery.trustlayer.failback import back
 from recovery.trustlayer.runbooks import book
+from scripts.recover import verdict
 from tests.clouds.runbook.simulated import Killed, MemoryJournal
 from tests.trustlayer.simulated import EAST, REPLICA, World
 
@@ -139,3 +140,18 @@ def test_an_api_that_was_pointed_at_a_new_primary_is_not_restarted_again() -> No
     world = prepared("level 2")
     assert run("level 2", world, Watched()).mode is Mode.COMPLETED
     assert world.clusters[EAST].restarts == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("level 2", "of 30:00 (MTTR)"),
+        ("level 4", "of 60:00 (RTO)"),
+        ("back from 2", "(the planned way back)"),
+    ],
+)
+def test_what_a_run_took_is_said_against_what_the_plan_allows(name: str, said: str) -> None:
+    """TL-2, TL-4: MTTR for the lower levels, RTO for the upper ones."""
+    state = run(name, prepared(name), Watched())
+    assert verdict(state).startswith(f"{state.runbook.title}: completed after 0:")
+    assert said in verdict(state)
