@@ -21,7 +21,7 @@ class LevelRecord:
     detected: from the fault to `dr assess` naming the level. recovered: from the fault to the first write that was
     acknowledged for good again. goal: simulated seconds allowed, at the duration table's p95 (0: none of ours).
     lost: acknowledged rows that are gone; expected_lost: are lost rows part of this level (asynchronous, backup)?
-    rpo: seconds from the oldest acknowledged row that is gone to the fault (or to the newest that is gone, if later). seen: level that `dr assess` named.
+    rpo: seconds from the oldest acknowledged row that is gone to the fault, as the client met it: the first write refused. seen: level that `dr assess` named.
     """
 
     level: int

@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-WORKERS = 3
-PAUSE = 0.03
+WORKERS = 8
+PAUSE = 0.02
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,14 @@ class Client:
     def made(self, start: float, end: float) -> int:
         """Requests that began in this stretch."""
         return sum(1 for one in list(self.seen) if start <= one.at < end)
+
+    def refused_after(self, since: float) -> float:
+        """When the first write that got no good answer began after this moment; the moment itself where none did."""
+        return min(
+            (one.at for one in list(self.seen)
+             if one.kind == "write" and one.at >= since and not 200 <= one.status < 300),
+            default=since,
+        )  # fmt: skip
 
     def told_by_two(self, start: float, end: float) -> list[str]:
         """In a stretch with one change of primaries at most: writes that another than the newest primary acknowledged

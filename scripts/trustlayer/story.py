@@ -109,7 +109,7 @@ class Story:
         known = {**before, **{r: t for r, t in self.client.acknowledged.items() if t <= end}}
         present = self._present() if not error else set()
         gone = {} if error else {row: t for row, t in known.items() if row not in present}
-        rpo = max(at, *gone.values()) - min(gone.values()) if gone else 0.0
+        rpo = self.client.refused_after(min(gone.values())) - min(gone.values()) if gone else 0.0
         runbook = runbook_of(level, back, given)
         record = LevelRecord(
             level, title, seen, detected, ran, recovered - at if recovered else None, critical_path(runbook).seconds,
