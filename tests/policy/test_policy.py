@@ -6,8 +6,9 @@ import pytest
 
 from components.settings import from_files
 from tests.components.recording import ROOT, main_program, record
+from tests.policy.clusters import RULES as TRUSTLAYER
 from tests.policy.rules import AZURE, Rule, Stack
-from tests.policy.table import RULES
+from tests.policy.table import RULES as IMAGE_APP
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning"
@@ -18,26 +19,28 @@ ENVIRONMENT = {
 }  # fmt: skip
 """What dr init's file holds."""
 
+RULES = (*IMAGE_APP, *TRUSTLAYER)
 CASES = [pytest.param(rule, stack, id=f"{rule.key} [{stack}]") for rule in RULES for stack in rule.stacks]
 
 
 @pytest.fixture(scope="session")
 def stacks() -> dict[str, Stack]:
     """Every stack that a rule speaks of, recorded once."""
-    found, handed_over = {}, {"syncPrincipal": "principal-1"}
+    found: dict[str, Stack] = {}
+    handed_over = {False: {"syncPrincipal": "principal-1"}, True: dict[str, str]()}
     for name in sorted(
         {stack for rule in RULES for stack in rule.stacks}, reverse=True
     ):  # standby before active
         with pytest.MonkeyPatch.context() as patch:
             for variable, value in ENVIRONMENT.items():
                 patch.setenv(variable, value)
-            recorded = record(main_program, name, handed_over)
+            other_site = name.startswith("trustlayer-")
+            recorded = record(main_program, name, handed_over[other_site])
         tags: dict[str, str] = {}
+        if "footprint" in recorded.exports:
+            handed_over[other_site]["footprint"] = recorded.exports["footprint"]
         if name in AZURE:
-            handed_over, tags = (
-                {**handed_over, "footprint": recorded.exports["footprint"]},
-                dict(from_files(ROOT, name).tags),
-            )
+            tags = dict(from_files(ROOT, name).tags)
         found[name] = Stack(name, tuple(recorded.resources.values()), tags)
     return found
 
