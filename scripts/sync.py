@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from clouds.sync.world import SyncWorld
 
 FLOWS = ("site", "uploads", "metadata")
-USAGE = """Usage: dr sync site|uploads|metadata|all|verify|watch|freeze|unfreeze|reconcile|direction [OPTIONS]
+USAGE = """Usage: dr sync site|uploads|metadata|all|verify|watch|stage|freeze|unfreeze|reconcile|direction [OPTIONS]
 
   site       the static site, S3 and $web: replaces what changed, deletes what is obsolete (SYNC-1)
   uploads    the images, S3 and Blob: never deletes (SYNC-2)
@@ -30,6 +30,7 @@ USAGE = """Usage: dr sync site|uploads|metadata|all|verify|watch|freeze|unfreeze
   all        the three, one after the other
   verify     the proofs alone, and what AWS accepted since the cutover; changes nothing
   watch      carry changes as they happen, until stopped
+  stage      export the table and stage it; a Spark cluster imports it (docs/spark.md)
   freeze     block writes to the primary's uploads and table, and prove it (ACT-2)
   unfreeze   take that back, byte for byte
   reconcile  convert the uploads whose documents are missing or incomplete, and only those (ACT-3)
@@ -223,6 +224,26 @@ def watch(
     return follow(seconds or None, format)
 
 
+def stage() -> int:
+    """Export what the table took in since the last export, stage it, and say how a Spark cluster imports it (docs/spark.md)."""
+    from clouds.sync import metadata
+    from clouds.sync.direction import Directions
+    from clouds.sync.spread import place_of
+
+    world = opened()
+    try:
+        chain = metadata.stage(world, Directions(world.journal).fence(Direction.FORWARD))
+        place = place_of(world)
+    finally:
+        world.close()
+    say(
+        f"{len(chain.open)} staged exports wait for their import: {', '.join(one.export for one in chain.open)}"
+    )
+    options = " ".join(f"--{name} '{value}'" for name, value in place.options().items())
+    print(f"spark-submit scripts/spark_import.py {options}")
+    return int(ExitCode.CLEAN)
+
+
 def reconcile(dry_run: DryRun = False) -> int:
     """Find uploads whose documents are missing or incomplete and send only those to the converter."""
     from clouds.sync import reconcile as reconciling
@@ -267,6 +288,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "freeze": freeze,
     "unfreeze": unfreeze,
     "watch": watch,
+    "stage": stage,
     "reconcile": reconcile,
 }
 

@@ -100,6 +100,18 @@ def run(
     return outcome
 
 
+def stage(world: SyncWorld, fence: Callable[[], None]) -> Chain:
+    """Export what was written since the last export and stage it; its import is another's (`clouds.sync.spread`).
+
+    Raises Stopped by the fence, DrError. Returns the chain as it stands then.
+    """
+    blob = ChainBlob(world.journal)
+    chain, until = blob.load(), int(time.time()) + 1
+    time.sleep(max(0.0, until - time.time()))
+    _stage(blob, chain, exports(world), plan(chain, until), fence)
+    return chain
+
+
 def plan(chain: Chain, now: int) -> list[tuple[int, int]] | None:
     """The windows to export; None for a full export (the first, a chain grown too long, or a cut out of reach)."""
     last = max((link.until for link in chain.links), default=None)
