@@ -135,7 +135,10 @@ async def _delete(
     async def one(key: str) -> None:
         async with gate:
             if key in etags:
-                progress.deleted += await _tried(progress, key, lambda: target.delete(key, etags[key]))
+                gone = await _tried(progress, key, lambda: target.delete(key, etags[key]))
+                progress.deleted += (
+                    gone  # not in one line: += would read the count before it waits, and lose the others'
+                )
 
     listed = list(keys)
     for start in range(0, len(listed), BATCH):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from recovery.exit_codes import ExitCode
@@ -36,7 +36,12 @@ def show(outcomes: Sequence[Outcome], format: str) -> int:
     words = {
         ExitCode.CLEAN: _clean(outcomes),
         ExitCode.FINDING: "It is not proven: see above.",
-        ExitCode.STOPPED: "Deletions were refused: see above.",
+        ExitCode.STOPPED: "Deletions were refused: see above."
+        + (
+            " If they are meant: the same command with a higher --max-delete."
+            if any("--max-delete" in one.refused for one in outcomes)
+            else ""
+        ),
     }
     print(words.get(code, "It failed: see above."))
     return int(code)
@@ -47,6 +52,10 @@ def _clean(outcomes: Sequence[Outcome]) -> str:
         return "Nothing was changed (dry run)."
     if all(one.flow == "watch" for one in outcomes):
         return "What came was carried; the checkpoints are kept."
+    if not any(one.counts for one in outcomes):
+        return "It is proven."
+    if not all(one.proofs for one in outcomes):
+        return "It is carried, and not proven yet."
     return "It is carried and proven."
 
 
@@ -63,12 +72,17 @@ def _severity(code: ExitCode) -> int:
 
 def lines(one: Outcome) -> list[str]:
     """An outcome as a person reads it."""
-    counts = {k: v for k, v in one.counts.items() if v}
-    out = [
-        f"{one.flow} ({one.direction}, {one.seconds:.1f} s): "
-        + (", ".join(f"{k} {v:,}" for k, v in counts.items()) or "nothing")
-    ]
+    counted = ", ".join(f"{v:,} {COUNTS.get(k, k)}" for k, v in one.counts.items() if v)
+    what = (
+        "nothing would be written; it would"
+        if one.dry_run and one.would
+        else "compared"
+        if one.proofs
+        else "nothing"
+    )
+    out = [f"{one.flow} ({one.direction}, {one.seconds:.1f} s): {counted or what}"]
     out += [f"  {text}" for text in one.would[:50]]
+    out += [f"  and {len(one.would) - 50:,} more" for _ in one.would[50:51]]
     out += [f"  error: {text}" for text in one.errors[:20]]
     out += [f"  {one.refused}"] if one.refused else []
     out += [f"  divergence (in AWS alone, written since the cutover): {key}" for key in one.divergence[:20]]
@@ -80,12 +94,41 @@ def lines(one: Outcome) -> list[str]:
     for proof in one.proofs:
         word = "holds" if proof.holds else "DOES NOT HOLD"
         out.append(
-            f"  proof {proof.name} at {proof.cut}: {word}; {proof.equal:,} of {proof.compared:,} equal "
-            f"({proof.percent:.1f} %), {proof.population:,} in the source, {proof.later:,} later"
+            f"  proof {proof.name} at {proof.cut}: {word}; {proof.equal:,} of {proof.compared:,} looked at are equal "
+            f"({proof.percent:.1f} % of {'all' if proof.compared == proof.population else 'a sample of'} "
+            f"{proof.population:,} in the source), {proof.later:,} written later"
         )
-        out += [f"    {name}: {value}" for name, value in proof.notes.items() if value not in ([], "")]
+        out += [f"    {text}" for text in notes(proof.notes)]
         out += [f"    {text}" for text in proof.differing[:10]]
     return out
+
+
+COUNTS = {
+    "sourceKeys": "in the source", "sourceBytes": "bytes there", "same": "equal already", "added": "new",
+    "extra": "in the target alone", "copiedBytes": "bytes written", "pulled": "pulled by Azure itself",
+    "overtaken": "newer in the target already", "vanished": "gone before they were read",
+    "provenByLooking": "proven one by one", "requestUnits": "RU", "backlog": "from before the watch began",
+    "items": "items", "objects": "objects",
+}  # fmt: skip
+"""Counts of a run record as a person says them; what is not here is a word already."""
+
+_NOTES = (
+    (("sourceCount", "sourceBytes", "targetCount", "targetBytes"),
+     "counted: {sourceCount:,} ({sourceBytes:,} bytes) in the source, {targetCount:,} ({targetBytes:,} bytes) in the target"),
+    (("sourceCount", "targetCount", "missing", "extra"),
+     "counted: {sourceCount:,} in the source, {targetCount:,} in the target; {missing:,} missing there, {extra:,} there alone"),
+    (("newestCompared", "newestEqual"), "the newest {newestCompared:,} read on both sides: {newestEqual:,} equal"),
+    (("pages", "pagesFailed"), "{pages:,} pages asked for at the site's own endpoint: {pagesFailed:,} did not answer 200"),
+)  # fmt: skip
+
+
+def notes(found: Mapping[str, Any]) -> list[str]:
+    """What a proof noted beside its figure, as sentences; what no sentence is for, by its name."""
+    left, out = dict(found), []
+    for names, sentence in _NOTES:
+        if all(isinstance(left.get(name), int) for name in names):
+            out.append(sentence.format(**{name: left.pop(name) for name in names}))
+    return out + [f"{name}: {value}" for name, value in left.items() if value not in ([], "")]
 
 
 class Bar:
@@ -95,9 +138,10 @@ class Bar:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+        console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,} keys  {task.fields[said]}"),
-            TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+            TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
         self._task = self._progress.add_task(flow, total=known, said="")
         self._began = time.monotonic()

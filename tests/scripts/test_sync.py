@@ -10,7 +10,7 @@ from clouds.sync.outcome import Outcome, Proof
 from recovery.errors import BadInput
 from recovery.exit_codes import ExitCode
 from scripts import sync
-from scripts.syncing.show import show
+from scripts.syncing.show import lines, show
 
 
 def outcome(**more: object) -> Outcome:
@@ -33,6 +33,24 @@ def test_the_verdict_sentence_stands_last_and_the_worst_flow_decides(
     """A run with any error never says success."""
     assert show(flows, "text") == code
     assert sentence in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_figures_are_said_in_words_and_what_only_compares_is_not_called_carried(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Names of a run record are for programs; a sample is called one."""
+    counted = {"sourceCount": 12, "targetCount": 12, "missing": 0, "extra": 0, "odd": "text"}
+    proof = Proof("metadata", "now", 2, 2, 12, holds=True, notes=counted)
+    said = "\n".join(lines(outcome(proofs=[proof])))
+    assert "3 copied" in said
+    assert "2 of 2 looked at are equal (100.0 % of a sample of 12 in the source)" in said
+    assert (
+        "counted: 12 in the source, 12 in the target; 0 missing there, 0 there alone\n    odd: text" in said
+    )
+    assert show([Outcome("site", "forward", proofs=[proof])], "text") == ExitCode.CLEAN
+    assert capsys.readouterr().out.endswith("It is proven.\n")
+    assert show([outcome()], "text") == ExitCode.CLEAN
+    assert capsys.readouterr().out.endswith("It is carried, and not proven yet.\n")
 
 
 def test_json_carries_counts_proofs_and_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

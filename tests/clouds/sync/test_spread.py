@@ -115,7 +115,7 @@ def test_spark_brings_a_real_export(staged: Site) -> None:
         capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == ExitCode.CLEAN, done.stderr[-3000:]
-    assert f"created {ITEMS}" in done.stdout
+    assert f"{ITEMS} created" in done.stdout
     documents = staged.all_documents()
     assert set(documents) == {chunk_id(f"{n // 3}.jpg", n % 3) for n in range(ITEMS)}
     assert documents[chunk_id("0.jpg", 0)]["exact"] == {"$n": "12345678901234567890.5"}
