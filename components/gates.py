@@ -72,6 +72,12 @@ class DrainGateProvider(_Provider):
     kind = "DrainGate"
 
 
+class DirectionFenceProvider(_Provider):
+    """Stops the data's way from AWS to Azure before the traffic records move (ACT-3)."""
+
+    kind = "DirectionFence"
+
+
 class ConverterPackageProvider(_Provider):
     """The converter's deployed code, by hash: Flex Consumption has no resource for it (READY-3)."""
 
@@ -138,6 +144,13 @@ class DrainGate(Resource, module="gates", name="DrainGate"):
 
     def __init__(self, name: str, props: Props, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(DrainGateProvider(), name, dict(props), opts)
+
+
+class DirectionFence(Resource, module="gates", name="DirectionFence"):
+    """props: want (fenced or any), journalAccountId."""
+
+    def __init__(self, name: str, props: Props, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(DirectionFenceProvider(), name, dict(props), opts)
 
 
 class ConverterPackage(Resource, module="gates", name="ConverterPackage"):

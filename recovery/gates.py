@@ -15,6 +15,7 @@ from recovery.traffic import Gateway, RecordView, Side, traffic_side
 HEALTHY, UNHEALTHY, UNKNOWN = "healthy", "unhealthy", "unknown"
 CLEAR, ON_AZURE = "clear", "on-azure"
 DRAINED, SERVING = "drained", "serving"
+FORWARD, FENCED = "forward", "fenced"
 
 RESOLVERS_NEEDED = 3
 """ACT-4 / BACK-4: at least three independent resolvers have to say so."""

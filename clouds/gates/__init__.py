@@ -40,6 +40,7 @@ KINDS: dict[str, str] = {
     "HealthGate": "clouds.gates.health",
     "ReturnGate": "clouds.gates.returning",
     "DrainGate": "clouds.gates.drain",
+    "DirectionFence": "clouds.gates.direction",
     "ConverterPackage": "clouds.gates.package",
     "SiteGate": "clouds.gates.site",
     "VaultCertificate": "clouds.gates.certificate",

@@ -41,6 +41,11 @@ class Directions:
         """What holds now; OFF and epoch 0 when nobody has ever turned it. Raises Unobserved."""
         return standing(self._load()[0])
 
+    def turned_by(self) -> str:
+        """Who turned it last; "" when nobody ever did. Raises Unobserved."""
+        who = [record.body.get("who") for record in self._load()[0] if record.kind is Kind.DIRECTION]
+        return str(who[-1] or "") if who else ""
+
     def cutover(self) -> float | None:
         """Epoch seconds at which the direction last left forward; None when it never did, or is forward again."""
         return self.look()[1]

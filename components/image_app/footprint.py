@@ -1,6 +1,6 @@
 """Site image-app, whole: the components, wired in the order that the mode wants.
 
-active:  capacity, throughput, events -> HealthGate -> traffic records
+active:  capacity, throughput, events -> HealthGate -> DirectionFence -> traffic records
 standby: ReturnGate -> traffic records -> DrainGate -> capacity, throughput, events, gateway minimum
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 from pulumi_azure_native import resources
 
-from components.gates import DrainGate, HealthGate, ReturnGate
+from components.gates import DirectionFence, DrainGate, HealthGate, ReturnGate
 from components.guard import Ledger, passed
 from components.image_app.api import Api, ApiArgs
 from components.image_app.common import Place, host_of, kept
@@ -57,12 +57,14 @@ class Footprint(pulumi.ComponentResource):
         dear = [self._api([drained]), *self._dials([drained])]
         healthy = self._health_gate("healthy", dear)
         dear += self._parts.sync.workloads(self._site.dials.direction, [healthy])
-        self._mode_tag([self._traffic([healthy, back]), *dear])
+        fence = self._direction_fence("fenced", [healthy, back])
+        self._mode_tag([self._traffic([healthy, back, fence]), *dear])
 
     def _standby(self) -> None:
         """Traffic first, capacity last; the gateway before the scale set that names its pool."""
         back, healthy = self._return_gate("clear", []), self._health_gate("any", [])
-        moved = self._traffic([back, healthy, self._parts.network.public_ip])
+        fence = self._direction_fence("any", [healthy, back])
+        moved = self._traffic([back, healthy, fence, self._parts.network.public_ip])
         drained = self._drain_gate("drained", [moved])
         gateway = self._gateway([drained])
         self._watch_gateway([gateway.resource])
@@ -144,6 +146,12 @@ class Footprint(pulumi.ComponentResource):
             "consecutive": gates.consecutive, "timeoutSeconds": gates.return_timeout,
         }  # fmt: skip
         return ReturnGate("return-gate", props, kept(self, [self._group, *after]))
+
+    def _direction_fence(self, want: str, after: Sequence[pulumi.Resource]) -> DirectionFence:
+        """Named as the traffic records are: a part of an up that holds those back must not stop a sync under way."""
+        props = {"want": want, "journalAccountId": self._journal_account_id}
+        journal = self._parts.storage.journal_container
+        return DirectionFence("direction-record", props, kept(self, [self._group, journal, *after]))
 
     def _drain_gate(self, want: str, after: Sequence[pulumi.Resource]) -> DrainGate:
         gates = self._site.gates

@@ -128,7 +128,7 @@ def _below(graph: Mapping[str, set[str]], start: str, without: str) -> set[str]:
 
 
 _ORDERED = (
-    "return-gate", "health-gate", "drain-gate", "apex-record", "api-record", "www-record", "mode-record", "api", "gateway",
+    "return-gate", "health-gate", "drain-gate", "direction-record", "apex-record", "api-record", "www-record", "mode-record", "api", "gateway",
     "cosmos-throughput", "uploads-subscription", "sync-daily", "sync-watch",
 )  # fmt: skip
 

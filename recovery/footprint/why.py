@@ -76,6 +76,7 @@ WHY: tuple[tuple[str, str], ...] = (
     ("alert-certificate", "the certificate expires soon (READY-6)"),
     ("alert-sync-missed", "no daily sync ended well for a day (SYNC-4)"),
     ("alert-schedule-missed", "something scheduled did not happen: no heartbeat for two days"),
+    ("direction-record", "stops the data's way from AWS to Azure before traffic moves here (ACT-3, SYNC-1)"),
     ("health-gate", "holds the traffic records until exactly the wanted backends are healthy"),
     ("return-gate", "holds the way back until the primary answers (BACK-3)"),
     ("drain-gate", "holds the scale-down until traffic has left (BACK-5)"),

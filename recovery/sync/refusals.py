@@ -44,7 +44,9 @@ def refusal(wanted: Direction, now: Standing, began: Standing, reason: str) -> t
         return (
             reason,
             "Azure is live and holds what users wrote since the cutover; nothing in Azure was changed",
-            "dr rollback    (brings it all back to AWS, then turns the data home; until then every forward run stops here)",
+            "dr rollback    (brings it all back to AWS, then turns the data home; until then every forward run stops here. "
+            "Where `pulumi up` moved traffic back already: dr sync all --reverse until it carries nothing, then dr sync "
+            "direction off, then forward)",
         )
     return (
         reason,

@@ -62,5 +62,6 @@ def refusal(problems: Sequence[str]) -> Stopped:
     return Stopped(
         f"what was written in Azure is not proven to be in AWS: {'; '.join(problems)}",
         "traffic sent back now would not find those writes, and AWS would take new ones beside them. Nothing was changed",
-        "dr rollback    (it brings the data back, proves it, and then moves traffic)",
+        "dr rollback    (it brings the data back, proves it, and then moves traffic; where `pulumi up` moved it here: "
+        "dr sync all --reverse, then the same command again)",
     )

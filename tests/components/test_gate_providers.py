@@ -26,6 +26,7 @@ FIRST_RELEASE = {
 LATER = {
     "TableStream": "gASVLwAAAAAAAACMEGNvbXBvbmVudHMuZ2F0ZXOUjBNUYWJsZVN0cmVhbVByb3ZpZGVylJOUKYGULg==",
     "BucketEvents": "gASVMAAAAAAAAACMEGNvbXBvbmVudHMuZ2F0ZXOUjBRCdWNrZXRFdmVudHNQcm92aWRlcpSTlCmBlC4=",
+    "DirectionFence": "gASVMgAAAAAAAACMEGNvbXBvbmVudHMuZ2F0ZXOUjBZEaXJlY3Rpb25GZW5jZVByb3ZpZGVylJOUKYGULg==",
     "VaultCertificate": "gASVNAAAAAAAAACMEGNvbXBvbmVudHMuZ2F0ZXOUjBhWYXVsdENlcnRpZmljYXRlUHJvdmlkZXKUk5QpgZQu",
 }
 """Kinds that came afterwards, as their first checkpoint held them."""

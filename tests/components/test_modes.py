@@ -23,6 +23,7 @@ DIALS: dict[str, set[str]] = {
     "sync-daily": {"template.containers[0].args[2]"},
     "sync-watch": {"template.scale.minReplicas"},
     # What the gates are asked for; a gate is no part of the footprint.
+    "direction-record": {"want"},
     "health-gate": {"want", "instances"},
     "return-gate": {"want"},
     "drain-gate": {"want"},

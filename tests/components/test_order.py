@@ -13,6 +13,9 @@ CAPACITY = ("api", "cosmos-throughput", "uploads-subscription")
 ACTIVE = [
     *((dial, "health-gate") for dial in CAPACITY),
     *(("health-gate", record) for record in RECORDS),
+    ("health-gate", "direction-record"),
+    *(("direction-record", record) for record in RECORDS),
+    ("direction-record", "mode-record"),
     *((dial, record) for dial in CAPACITY for record in RECORDS),
     *((record, "mode-record") for record in RECORDS),
     ("health-gate", "mode-record"),
@@ -130,4 +133,4 @@ def test_the_split_failover_holds_back_exactly_the_traffic_records(either: Recor
     """ACT-4: `--exclude '**-record'` leaves the traffic where it is, and with it the mode that the group's tag tells;
     the contingency name is none of it."""
     held = {n for n, d in either.resources.items() if excluded(d, ["**-record"])}
-    assert held == {*RECORDS, "mode-record"}
+    assert held == {*RECORDS, "mode-record", "direction-record"}
