@@ -140,7 +140,7 @@ def carry_through(
     from clouds.runbook.inbox import Inbox
     from clouds.runbook.people import load_people
     from clouds.runbook.runner import Threads
-    from clouds.runbook.runs import book_named
+    from clouds.runbook.runs import book_of
     from clouds.runbook.updates import StatusUpdates
 
     with one_run(root):
@@ -161,7 +161,7 @@ def carry_through(
                 say=looking_on.said,
             )  # fmt: skip
             executor = Executor(
-                book_named(begun.book), begun.id, begun.people, journal, _effects(root, footprint, begun, lock),
+                book_of(begun), begun.id, begun.people, journal, _effects(root, footprint, begun, lock),
                 Threads(), footprint.world.now, words=inbox.words, watcher=looking_on, patience=patience,
                 drill=begun.drill, scale=footprint.endpoints.scale, beside=updates.look,
             )  # fmt: skip

@@ -12,9 +12,10 @@ from typing import Any
 
 from clouds.azure.blobs import Blobs
 from clouds.notify import channels
+from clouds.runbook import drill
 from clouds.runbook.azure_effects import AzureEffects, Up
-from clouds.runbook.books import BookEffects, HandOver, Precheck, in_drill, without_primary
-from clouds.runbook.calls import Call, Handler, Outcome, ok
+from clouds.runbook.books import BookEffects, HandOver, Precheck, without_primary
+from clouds.runbook.calls import Handler
 from clouds.runbook.checks import CheckEffects
 from clouds.runbook.fence import SyncFence
 from clouds.runbook.footprint import JOURNAL, Footprint
@@ -23,7 +24,6 @@ from clouds.runbook.messages import MessageEffects
 from clouds.runbook.primary_effects import PrimaryEffects
 from clouds.runbook.runs import Begun
 from recovery.errors import DrError
-from recovery.model import Json
 
 SYNC = "clouds.sync.runbook"
 PRIMARY_SYNC = frozenset({
@@ -31,7 +31,7 @@ PRIMARY_SYNC = frozenset({
 })  # fmt: skip
 """Effects of the sync that need the primary. Reading is enough for some, but none of them without it."""
 DRILL_READS = frozenset({"sync.run", "sync.prove"})
-"""Of these, what a drill does all the same: forward, they read the primary and write to Azure."""
+"""Of these, what a drill does all the same: forward, they read the primary and write to Azure. No export is asked for."""
 
 
 def sync_effects(root: Path, environ: Mapping[str, str] = os.environ) -> dict[str, Handler]:
@@ -80,33 +80,30 @@ def effects(
             without_primary({k: v for k, v in gone.items() if k in PRIMARY_SYNC}, begun.person),
         )
     if begun.drill:
-        writing = in_drill(writing)
-        asking = {k: v for k, v in asking.items() if k in DRILL_READS} | in_drill(
-            {k: v for k, v in asking.items() if k not in DRILL_READS}
-        )
+        writing = drill.without(writing)
+        asking = {
+            kind: handler for kind, handler in drill.without(asking).items() if kind not in DRILL_READS
+        } | {kind: handler for kind, handler in asking.items() if kind in DRILL_READS}
     books.freezer = writing.get("freeze.apply")
     table = {
         **azure.table(), **books.table(), **CheckEffects(footprint, azure).table(), **PrimaryEffects(footprint).table(),
         **messages.table(), **rest, **writing, **asking,
     }  # fmt: skip
     if begun.drill:
-        table["closing.record"] = _after_drill(azure, books)
+        table["closing.record"] = drill.closing(
+            azure.engine_up,
+            {
+                "capacity": (azure.capacity_is, {"mode": "standby"}),
+                "converter": (azure.converter_is, {"muted": True}),
+                "drift": (azure.drift_none, {"stack": "standby"}),
+            },
+            books.closing,
+        )
     return table
 
 
 def _whole(up: Up, stack: str, say: Callable[[str], None]) -> None:
     up(stack, [], say)
-
-
-def _after_drill(azure: AzureEffects, books: BookEffects) -> Handler:
-    """A drill ends cheap: everything but the records back to standby, then the books are closed."""
-
-    def close(args: Mapping[str, Json], call: Call) -> Outcome:
-        back = azure.engine_up({"stack": "standby", "leave": ["records"]}, call)
-        closed = books.closing({**args, "handover": ["standby", "active"]}, call)
-        return ok(**{**closed.evidence, "back": back.evidence.get("changes")})
-
-    return close
 
 
 def places(footprint: Footprint, folder: Path, account: str = "") -> list[Place]:

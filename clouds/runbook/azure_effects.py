@@ -11,6 +11,7 @@ from clouds.dns_resolvers import ask_all
 from clouds.gates.edge import read_records
 from clouds.gates.world import POLL_SECONDS, version
 from clouds.http_probe import Question, probe_all
+from clouds.runbook import drill
 from clouds.runbook.calls import Call, Handler, Outcome, failed, ok, seen, unknown
 from clouds.runbook.footprint import Footprint
 from recovery.model import Json
@@ -25,6 +26,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "filter": ("**::uploads-subscription",),
     "capacity": ("**::api", "**::cosmos-throughput", "**::gateway", "**::drain-gate"),
     "gateway": ("**::gateway",),
+    **drill.GROUPS,
 }
 """What an effect's ``leave`` names, as URN patterns (docs/architecture.md: every traffic record ends in -record)."""
 
@@ -58,10 +60,11 @@ class AzureEffects:
     # -- engines -------------------------------------------------------------------------------------------
 
     def engine_up(self, args: Mapping[str, Json], call: Call) -> Outcome:
-        """An up in parts. In a drill the records stay where they are, whatever the part."""
+        """An up in parts. In a drill records, sync and the converter's wide ear stay as they are, whatever the part."""
         stack, leave = str(args["stack"]), list(args.get("leave") or [])
-        if call.drill and "records" not in leave:
-            leave.append("records")
+        unmutes = stack == "active" and "filter" not in leave
+        if call.drill:
+            leave = drill.left_alone(stack, leave)
         if stack == "active" and "gateway" not in leave:
             leave.append(
                 "gateway"
@@ -69,9 +72,9 @@ class AzureEffects:
         if stack == "active" and self._gateway_up is not None and args.get("wait"):
             threading.Thread(target=self._gateway_up, args=(stack,), daemon=True, name="gateway-up").start()
         patterns = [pattern for group in leave for pattern in GROUPS[group]]
-        if call.drill and stack == "standby":
-            patterns.append("**::return-gate")
         changes = self._up(stack, patterns, call.say)
+        if call.drill and unmutes:
+            drill.hear_probes(self.at)
         return ok(stack=stack, left=leave, changes=changes)
 
     def capacity_is(self, args: Mapping[str, Json], call: Call) -> Outcome:
@@ -91,15 +94,15 @@ class AzureEffects:
     def converter_is(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """Is the converter muted (or not), by its subscription's filter as the service has it?"""
         muted = bool(args["muted"])
-        name = "uploads-subscription"
-        stack = "standby" if muted else "active"
-        want = next(one for one in self.at.desired(stack) if one.options.get("name") == name)
+        want = drill.subscription(self.at, "standby" if muted else "active")
         try:
             body = self.at.body(want)
         except ArmError as error:
             return unknown(f"the subscription: {error}")
         live = str(((body.get("properties") or {}).get("filter") or {}).get("subjectBeginsWith") or "")
         wanted = str((want.inputs.get("filter") or {}).get("subjectBeginsWith") or "")
+        if call.drill and not muted:
+            wanted = drill.probes_of(want)
         return seen(live == wanted, call, f"its filter is {live!r}, wanted {wanted!r}", filter=live)
 
     def cosmos_observe(self, args: Mapping[str, Json], call: Call) -> Outcome:
@@ -180,6 +183,8 @@ class AzureEffects:
         except (ArmError, KeyError) as error:
             return unknown(f"a record's TTL cannot be read: {error}")
         high = {name: ttl for name, ttl in found.items() if ttl > most}
+        if call.drill:
+            return ok(drill=drill.NOT_THE_RECORDS, ttl=found, to_lower=high)
         begun = call.noted("ttl lowered")
         if begun is not None and not high and call.noted("ttl waited") is None:
             return seen(False, call, "lowered, but the old TTL has not been waited out", ttl=found)
@@ -216,7 +221,7 @@ class AzureEffects:
     def authority(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """Do the zone's own records lead to that side?"""
         if call.drill:
-            return ok(drill="the public records are not touched in a drill")
+            return ok(drill=drill.NOT_THE_RECORDS)
         gateway = self.at.gateway()
         if gateway is None:
             return unknown("the gateway's address cannot be read")
@@ -231,7 +236,7 @@ class AzureEffects:
     def propagated(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """At least so many resolvers answer the side's address for all names; partial answers are said."""
         if call.drill:
-            return ok(drill="the public records are not touched in a drill")
+            return ok(drill=drill.NOT_THE_RECORDS)
         names, need = [str(n) for n in args["names"]], int(args["resolvers"])
         want = Live.AZURE if args["side"] == "azure" else Live.PRIMARY
         world, said = self.at.world, ""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from clouds.runbook.calls import Call, Handler, Outcome, failed, ok, seen, unreachable
+from clouds.runbook.drill import NOT_THE_DIRECTION
 from recovery.journal.chain import Kind
 from recovery.journal.direction import Direction, close_obligation, set_deadline
 from recovery.model import Json
@@ -70,14 +71,14 @@ class BookEffects:
     def direction_is(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """Does the data's direction stand there?"""
         if call.drill:
-            return ok(drill="production's direction is not touched in a drill")
+            return ok(drill=NOT_THE_DIRECTION)
         now = self._fence.is_now()
         return seen(now is Direction(args["to"]), call, f"the direction is {now}", direction=str(now))
 
     def direction_turn(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """Turn it, with a new epoch; every sync notices before its next batch."""
         if call.drill:
-            return ok(drill="production's direction is not touched in a drill")
+            return ok(drill=NOT_THE_DIRECTION)
         to = Direction(args["to"])
         epoch = self._fence.turn(to, call.run, f"runbook step {call.step}")
         if (call.noted(f"direction {to}") or {}).get("epoch") != epoch:
@@ -150,15 +151,6 @@ def without_primary(kinds: Mapping[str, Handler], who: str) -> dict[str, Handler
     return dict.fromkeys(kinds, gone)
 
 
-def in_drill(kinds: Mapping[str, Handler]) -> dict[str, Handler]:
-    """Effects that write to the primary's side are left out in a drill, and say so."""
-
-    def left(args: Mapping[str, Json], call: Call) -> Outcome:
-        return ok(drill="nothing is written to AWS in a drill")
-
-    return dict.fromkeys(kinds, left)
-
-
 def approver_names(people: Mapping[str, frozenset[Role]]) -> dict[str, list[str]]:
     """Role -> identities, for messages and reports."""
     found: dict[str, list[str]] = {}
@@ -168,4 +160,4 @@ def approver_names(people: Mapping[str, frozenset[Role]]) -> dict[str, list[str]
     return {role: sorted(names) for role, names in sorted(found.items())}
 
 
-__all__ = ["BookEffects", "Fence", "in_drill", "nothing_to_hand_over", "without_primary"]
+__all__ = ["BookEffects", "Fence", "nothing_to_hand_over", "without_primary"]

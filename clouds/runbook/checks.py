@@ -13,14 +13,12 @@ from clouds.http_probe import Question, probe_all
 from clouds.runbook import supporting
 from clouds.runbook.azure_effects import AzureEffects
 from clouds.runbook.calls import Call, Handler, Outcome, failed, ok, seen, unknown
+from clouds.runbook.drill import MARK
 from clouds.runbook.footprint import Footprint
 from recovery import chunks
 from recovery.journal.chain import Kind
 from recovery.model import Json
 from recovery.runbook.support import Said
-
-MARK = ".dr-probe/"
-"""Test data's prefix: left out of every proof, and removed (Definitions, VAL-2; `clouds.sync.reconcile.SPARED`)."""
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 FLOWS = ("uploads", "metadata")
 CHANGES = ("copied", "written", "deleted", "created", "replaced")
 """Counts of a run that say that it changed something."""
+NO_EXPORT = "no export was asked for, as it would write to AWS: proven is the last one that was carried"
+NOT_CONVERTED = "none was sent: production's sync brings AWS's own documents"
 DELTAS = 5
 """Reverse runs, at most, until one finds nothing left to carry."""
 
@@ -115,7 +117,9 @@ class Data:
 
     # -- sync ------------------------------------------------------------------------------------------------
 
-    def _carry(self, world: SyncWorld, flow: str, reverse: bool, say: Callable[[str], None]) -> Carried:
+    def _carry(
+        self, world: SyncWorld, flow: str, reverse: bool, say: Callable[[str], None], drill: bool = False
+    ) -> Carried:
         from clouds.sync import flows, records
         from clouds.sync.direction import Directions
 
@@ -133,9 +137,11 @@ class Data:
             dry_run=False,
             on_items=lambda n, text: None,
             on_objects=lambda progress: None,
+            exporting=not drill,
         )
         done.epoch = directions.read().epoch
-        records.write(world.home, world.journal, flow, done.to_json())
+        if not (drill and flow == "metadata"):  # nothing fresh was carried: the last record's age stays true
+            records.write(world.home, world.journal, flow, done.to_json())
         say(
             f"{flow}: "
             + (", ".join(f"{name} {n}" for name, n in done.counts.items() if n) or "nothing to carry")
@@ -145,10 +151,18 @@ class Data:
     def run(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """One flow, one way. Conflicts and divergence are evidence, never dropped."""
         with self._world() as world:
-            done = self._carry(world, str(args["flow"]), args["direction"] == "reverse", call.say)
+            done = self._carry(world, str(args["flow"]), args["direction"] == "reverse", call.say, call.drill)
         wrong = [*done.errors[:5], *([done.refused] if done.refused else [])]
+        more: dict[str, Json] = {}
+        if call.drill and done.flow == "metadata":
+            more = {"drill": NO_EXPORT, "data_age_seconds": done.data_age_seconds}
+            age = done.data_age_seconds
+            call.say(
+                f"metadata: {NO_EXPORT}; "
+                + ("none was ever imported" if age is None else f"it is {age:.0f} s old")
+            )
         return seen(not wrong, call, "; ".join(wrong), counts=dict(done.counts), seconds=done.seconds,
-                    conflicts=done.conflicts[:100], divergence=done.divergence[:100])  # fmt: skip
+                    conflicts=done.conflicts[:100], divergence=done.divergence[:100], **more)  # fmt: skip
 
     def prove(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """Counts and samples at a named cut (Definitions: Confirmed %). The figure decides, not this effect."""
@@ -176,7 +190,13 @@ class Data:
         good = bool(flows) and (
             not reverse or all(one["holds"] for one in flows)
         )  # the way back is all or nothing
-        return seen(good, call, f"not proven: {'; '.join(differing[:5])}", flows=flows, differing=differing)
+        more: dict[str, Json] = {}
+        if call.drill:
+            cuts = ", ".join(f"{one['name']} at {one['cut']}" for one in flows)
+            more = {"drill": f"writes go on meanwhile; proven at these cuts: {cuts}"}
+        return seen(
+            good, call, f"not proven: {'; '.join(differing[:5])}", flows=flows, differing=differing, **more
+        )
 
     def until_empty(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """Again and again until a run carries nothing (BACK-5)."""
@@ -284,12 +304,16 @@ class Data:
     # -- what a mute has dropped -----------------------------------------------------------------------------
 
     def reconcile(self, args: Mapping[str, Json], call: Call) -> Outcome:
-        """Uploads whose documents are missing or incomplete are sent to the converter again, and only those."""
+        """Uploads whose documents are missing or incomplete are sent to the converter again, and only those.
+
+        A drill counts them and sends none: their documents come from AWS, and its own would be newer than those.
+        """
         from clouds.sync import reconcile
 
         with self._world() as world:
-            done = asyncio.run(reconcile.run(world, dry_run=False, fence=lambda: None))
-        return ok(complete=done.complete, sent=done.sent, missing=done.missing[:100])
+            done = asyncio.run(reconcile.run(world, dry_run=call.drill, fence=lambda: None))
+        said: dict[str, Json] = {"drill": NOT_CONVERTED} if call.drill else {}
+        return ok(complete=done.complete, sent=done.sent, missing=done.missing[:100], **said)
 
     def reconcile_back(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """On AWS: objects written since the cutover that have no item are written onto themselves, so that the

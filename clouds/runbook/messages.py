@@ -70,7 +70,8 @@ class MessageEffects:
         }
         sent: list[str] = []
         missed: list[str] = []
-        for channel in self._channels("internal" if call.drill else TEMPLATES[template]):
+        audience = "internal" if call.drill else TEMPLATES[template]  # a drill tells nobody outside
+        for channel in self._channels(audience):
             for language in LANGUAGES:
                 before = tried.get((channel.name, language))
                 if before == "sent":
@@ -79,7 +80,7 @@ class MessageEffects:
                 facts = facts_of(call.state, self._begun, self._clock(), call.scale, before == "sending")
                 message = drafted(template, language, facts, call.journal.records, call.run)
                 body = {"step": call.step, "template": template, "channel": channel.name, "language": language,
-                        "audience": message.audience, "subject": message.subject, "text": message.body}  # fmt: skip
+                        "audience": audience, "subject": message.subject, "text": message.body}  # fmt: skip
                 call.note(Kind.MESSAGE, body | {"state": "sending"})
                 done = self._deliver(channel, message)
                 call.note(

@@ -9,6 +9,7 @@ from clouds.runbook.executor import events_of
 from recovery.errors import BadInput
 from recovery.journal.chain import Kind, Record
 from recovery.model import Json
+from recovery.runbook.drill import drilled
 from recovery.runbook.image_app import FAILOVER
 from recovery.runbook.image_app_rollback import ROLLBACK
 from recovery.runbook.machine import fold
@@ -57,6 +58,12 @@ def book_named(name: str) -> Runbook:
     return BOOKS[name]
 
 
+def book_of(begun: Begun) -> Runbook:
+    """The runbook that a run carries out: as it is drilled, where it is a drill. Raises BadInput."""
+    book = book_named(begun.book)
+    return drilled(book) if begun.drill else book
+
+
 def runs(records: Iterable[Record]) -> list[Begun]:
     """All runs, the oldest first."""
     found: dict[str, Begun] = {}
@@ -99,4 +106,4 @@ def newest(records: Iterable[Record], book: str = "", id: str = "") -> Begun | N
 def state_of(begun: Begun, records: Sequence[Record]) -> State:
     """Where a run stands, folded from its events."""
     mine = [record for record in records if record.run == begun.id]
-    return fold(book_named(begun.book), begun.id, begun.people, events_of(mine))
+    return fold(book_of(begun), begun.id, begun.people, events_of(mine))

@@ -23,17 +23,19 @@ def run(
     on_items: Callable[[int, str], None],
     on_objects: Callable[[Any], None],
     way: str = "auto",
+    exporting: bool = True,
 ) -> Outcome:
     """Carry `flow` (metadata, site or uploads) one way. Raises Stopped by the fence, Failed, Unobserved.
 
-    max_delete: percent, for objects. way: how objects travel (clouds.objects.carriers.Way). on_items, on_objects: progress of documents, of objects.
+    exporting: may the table be exported (which writes to AWS)? See `metadata.run`. max_delete: percent, for objects. way: how objects travel (clouds.objects.carriers.Way). on_items, on_objects: progress of documents, of objects.
     """
     if flow == "metadata":
         from clouds.sync import metadata
 
         return metadata.run(
-            world, reverse=reverse, fence=fence, cutover=cutover, dry_run=dry_run, on_change=on_items
-        )
+            world, reverse=reverse, fence=fence, cutover=cutover, dry_run=dry_run, on_change=on_items,
+            exporting=exporting,
+        )  # fmt: skip
     from clouds.objects.carriers import Way
     from clouds.sync import objects
 

@@ -59,8 +59,13 @@ def run(
     cutover: float | None,
     dry_run: bool,
     on_change: Figures,
+    exporting: bool = True,
 ) -> Outcome:
-    """Carry the table and prove it. Raises DrError where the run could not go on; it goes on there the next time."""
+    """Carry the table and prove it. Raises DrError where the run could not go on; it goes on there the next time.
+
+    exporting False: no export is asked for, so nothing is written to AWS (an export writes into its bucket). What was
+    exported and staged already is brought in, and proven at its own cut; `data_age_seconds` says how old that is.
+    """
     if reverse:
         from clouds.sync import metadata_back
 
@@ -70,9 +75,11 @@ def run(
     blob = ChainBlob(world.journal)
     chain, made = blob.load(), exports(world)
     # Windows end on whole seconds, in the past: the next one, so that nothing written before this run is left out.
-    until = int(began.timestamp()) + 1
-    time.sleep(max(0.0, until - time.time()))
-    planned = plan(chain, until)
+    planned: list[tuple[int, int]] | None = []
+    if exporting:
+        until = int(began.timestamp()) + 1
+        time.sleep(max(0.0, until - time.time()))
+        planned = plan(chain, until)
     if dry_run:
         outcome.would = [f"go on with export {link.export}" for link in chain.open]
         outcome.would += (

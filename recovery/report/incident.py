@@ -76,6 +76,7 @@ class Incident:
     approvals: tuple[Mapping[str, Json], ...] = ()
     messages: tuple[Mapping[str, Json], ...] = ()
     owed: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     deadlines: tuple[Mapping[str, Json], ...] = ()
     path: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
@@ -143,18 +144,21 @@ def incident(
     rto = goal.ended - started if goal.phase is Phase.DONE and goal.ended else None
     failover = book.id == "failover"
     now = standing(records)
+    rpo = _rpo_of_drill(state) if begun.get("drill") else _rpo(state)
     return Incident(
         kind="post-incident" if failover else "post-rollback",
         run=state.run, runbook=book.id, title=book.title, started=_first(mine), ended=mine[-1].at if mine else "",
         mode=str(state.mode), scenario=str(begun.get("scenario") or ""), reason=str(begun.get("reason") or ""),
         person=str(begun.get("person") or ""), drill=bool(begun.get("drill")), scale=scale, rto=rto,
         people_seconds=_on_path(bars), critical_p95=path.seconds, sequential_p95=sequential(book), plan_seconds=plan(book),
-        rpo=_rpo(state)[1], rpo_seconds=_rpo(state)[0], bars=bars, timeline=tuple(_timeline(state, mine)),
+        rpo=rpo[1], rpo_seconds=rpo[0], bars=bars, timeline=tuple(_timeline(state, mine)),
         proofs=tuple(dict(one) for record in mine if record.kind is Kind.PROOF for one in record.body.get("flows", [])),
         divergence=tuple(_divergence(state)), approvals=tuple(_approvals(state, mine)),
         messages=tuple({**record.body, "at": record.body.get("at") or record.at} for record in mine
                        if record.kind is Kind.MESSAGE and record.body.get("state") != "sending"),
         owed=tuple(one.what for id, one in now.obligations.items() if id.startswith(f"{state.run}/")),
+        left_out=tuple(f"{step.id}: {said}" for step in book.steps
+                       if isinstance(said := state.of(step.id).evidence.get("drill"), str)),
         deadlines=tuple({"what": one.what, "due": one.due, "met": one.met} for id, one in now.deadlines.items()
                         if id.startswith(f"{state.run}/")),
         path=path.steps, actions=tuple(_actions(state)), notes=dict(notes or {}),
@@ -216,15 +220,34 @@ def _rpo(state: State) -> tuple[float | None, str]:
                 how = "after writes had been stopped" if id == "compare" else "at the cut of the last run"
                 return 0.0, f"{figure} {how}: nothing acknowledged is left behind"
             return None, f"{figure}; the rest is listed as divergence"
-    ages = state.of("checkpoint").evidence.get("data_age_seconds") if "checkpoint" in state.steps else None
-    if ages:
-        oldest = max(float(age) for age in ages.values())
-        shown = ", ".join(f"{flow} {age} s" for flow, age in ages.items())
+    oldest, shown = _ages(state)
+    if oldest is not None:
         return (
             oldest,
             f"AWS could not be compared with: the last proven copies were that old at the checkpoint ({shown})",
         )
     return None, "not known: no comparison could be made (AWS did not answer, or it was left out)"
+
+
+def _ages(state: State) -> tuple[float | None, str]:
+    """Seconds since the oldest of the last proven copies began, at the checkpoint; and all of them in words."""
+    ages = state.of("checkpoint").evidence.get("data_age_seconds") if "checkpoint" in state.steps else None
+    if not ages:
+        return None, ""
+    return max(float(age) for age in ages.values()), ", ".join(
+        f"{flow} {age} s" for flow, age in ages.items()
+    )
+
+
+def _rpo_of_drill(state: State) -> tuple[float | None, str]:
+    """A drill stops no writes and carries no fresh export: what counts is what AWS's loss at its beginning would have cost."""
+    oldest, shown = _ages(state)
+    if oldest is None:
+        return None, "not known: this machine has no record of a sync that ended well"
+    return (
+        oldest,
+        f"writes went on all through the drill: had AWS been lost at the checkpoint, the last proven copies were that old ({shown})",
+    )
 
 
 def _divergence(state: State) -> list[str]:
