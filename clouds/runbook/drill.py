@@ -25,7 +25,7 @@ NOT_THE_DIRECTION = "production's direction is not touched in a drill"
 
 SUBSCRIPTION = "uploads-subscription"
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "sync": ("**::sync-daily", "**::sync-watch", "**:SyncDirection::**"),
+    "sync": ("**::sync-daily", "**::sync-watch"),
     "return": ("**::return-gate",),
 }
 """What an up leaves alone in a drill alone, as URN patterns."""
