@@ -125,11 +125,21 @@ def _speaker(
     ]
     if len(able) == 1 or (able and identity):
         return able[0]
-    who = ", ".join(f"{w} ({r})" for w, r in able) or "nobody with a key on this machine"
+    may = sorted(w for w, held in people.roles.items() if held & set(missing))
+    if able:
+        said = f"here that may be {', '.join(f'{w} ({r})' for w, r in able)}"
+    elif identity and identity not in people.roles:
+        said = f"{identity} is nobody whom the settings name"
+    elif identity:
+        said = f"{identity} is {', '.join(sorted(people.roles[identity]))}"
+    else:
+        held = ", ".join(f"{w} ({', '.join(sorted(people.roles[w]))})" for w in here)
+        said = f"with a key on this machine: {held or 'nobody'}"
     raise BadInput(
-        f"{question['step']} is for the {' or '.join(missing)} to answer (here: {who})",
+        f"{question['step']} is for the {' or '.join(missing)} to answer; {said}",
         "an approval is one person's, in one role",
-        f"dr approve {question['step']} --as {able[0][0] if able else 'WHO'}",
+        f"dr approve {question['step']} --as {able[0][0] if able else may[0] if may else 'WHO'}"
+        + (f"    (who may: {', '.join(may)})" if may else ""),
     )
 
 

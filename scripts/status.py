@@ -141,8 +141,11 @@ def duty_lines(kept: dict[str, Json]) -> list[str]:
     if newest is not None and not newest["ended"]:
         waits = [f"waits for {', '.join(kept['asked'])} (dr approve)"] if kept["asked"] else []
         waits += [f"stuck at {', '.join(kept['stuck'])}"] if kept["stuck"] else []
+        on = "dr resume"
+        if kept["stuck"]:  # what failed is not tried again by itself
+            on = f"mend, then: dr resume {' '.join(f'--retry {step}' for step in kept['stuck'])}"
         said.append(
-            f"  run {newest['run']} has not ended; {'; '.join(waits) or 'under way, or killed'} (dr resume)"
+            f"  run {newest['run']} has not ended; {'; '.join(waits) or 'under way, or killed'} ({on})"
         )
     said += [f"  owed since {one['since']}: {one['what']}" for one in kept["owed"]]
     for one in kept["deadlines"]:
