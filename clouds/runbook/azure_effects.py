@@ -26,6 +26,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "filter": ("**::uploads-subscription",),
     "capacity": ("**::api", "**::cosmos-throughput", "**::gateway", "**::drain-gate"),
     "gateway": ("**::gateway",),
+    "gate": ("**::health-gate",),
     **drill.GROUPS,
 }
 """What an effect's ``leave`` names, as URN patterns (docs/architecture.md: every traffic record ends in -record)."""
@@ -71,6 +72,8 @@ class AzureEffects:
             )  # started beside, never waited for; the closing step's whole up takes it in
         if stack == "active" and self._gateway_up is not None and args.get("wait"):
             threading.Thread(target=self._gateway_up, args=(stack,), daemon=True, name="gateway-up").start()
+        if stack == "active" and "records" in leave:
+            leave.append("gate")  # it holds the records: a part that moves none has nothing to wait for at it
         patterns = [pattern for group in leave for pattern in GROUPS[group]]
         changes = self._up(stack, patterns, call.say)
         if call.drill and unmutes:

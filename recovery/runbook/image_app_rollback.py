@@ -7,7 +7,7 @@ that Azure accepted from a client with an old DNS answer is left behind; only th
 
 from __future__ import annotations
 
-from recovery.runbook.image_app import PUBLIC_NAMES, RG, direction, message
+from recovery.runbook.image_app import PROPAGATION, PUBLIC_NAMES, RG, direction, message
 from recovery.runbook.roles import Role
 from recovery.runbook.steps import Approval, Budget, Effect, Runbook, Step, all_of, one_of
 
@@ -98,7 +98,7 @@ _CUTBACK = (
         manual=("aws dynamodb delete-resource-policy --resource-arn TABLE_ARN",),
     ),
     Step(
-        "cutback", "Cut DNS back to AWS", "BACK-4", Role.TECH_LEAD, Budget(45, 90), ("BACK-4",),
+        "cutback", "Cut DNS back to AWS", "BACK-4", Role.TECH_LEAD, Budget(60, 150), ("BACK-4",),
         ("obligations", "reverse-proof", "primary", "ttl", "lift-uploads", "lift-table"),
         check=Effect("dns.authority", {"side": "primary"}), guard=Effect("gate.return"),
         do=Effect("engine.up", {"stack": "standby", "leave": ["capacity", "filter"]}),
@@ -114,8 +114,8 @@ _CUTBACK = (
     ),
     Step(
         "propagation", "Three resolvers answer AWS's address for both names", "BACK-4", Role.TECH_LEAD,
-        Budget(180, 300), ("BACK-4",), ("cutback",),
-        do=Effect("dns.propagated", {"names": list(PUBLIC_NAMES), "resolvers": 3, "side": "primary"}), retries=4,
+        PROPAGATION, ("BACK-4",), ("cutback",),
+        do=Effect("dns.propagated", {"names": list(PUBLIC_NAMES), "resolvers": 3, "side": "primary"}), retries=4, timeout=1000,
         manual=("for r in 8.8.8.8 1.1.1.1 208.67.222.222; do dig +short @$r api.demay.com; dig +short @$r demay.com; done",),
     ),
     Step(
@@ -145,11 +145,11 @@ _STANDBY = (
     ),
     Step(
         "reconcile", "Convert on AWS's side what arrived while its triggers were muted", "BACK-2", Role.DEVOPS,
-        Budget(20, 120), ("BACK-2",), ("restore-triggers",), do=Effect("primary.reconcile"), skippable=True,
+        Budget(20, 300), ("BACK-2",), ("restore-triggers",), do=Effect("primary.reconcile"), skippable=True,
         manual=("dr sync reconcile --reverse",),
     ),
     Step(
-        "scale-down", "VMSS 0, Cosmos to its minimum, converter muted", "BACK-5", Role.DEVOPS, Budget(60, 240),
+        "scale-down", "VMSS 0, Cosmos to its minimum, converter muted", "BACK-5", Role.DEVOPS, Budget(330, 2100),
         ("BACK-5",), ("end-reverse",), check=Effect("capacity.is", {"mode": "standby"}),
         guard=Effect("gate.drain"), do=Effect("engine.up", {"stack": "standby", "leave": []}),
         verify=Effect("capacity.is", {"mode": "standby"}),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from recovery.runbook.steps import Runbook, Step
+from recovery.runbook.steps import Budget, Runbook, Step
 
 Seconds = Callable[[Step], float]
 
@@ -27,6 +27,23 @@ def p95(step: Step) -> float:
 def median(step: Step) -> float:
     """A step's usual duration."""
     return step.budget.median
+
+
+ASSUMED_TTL = 60
+"""Seconds: the records' TTL that the runbooks' budgets count with (both settings files have it)."""
+
+
+def with_ttl(book: Runbook, ttl: int) -> Runbook:
+    """The runbook with the settings' own TTL in the budget of its propagation step: a resolver that has just asked
+    keeps the former answer that long (ACT-4)."""
+    more = ttl - ASSUMED_TTL
+    steps = tuple(
+        replace(step, budget=Budget(step.budget.median + more, step.budget.p95 + more))
+        if step.id == "propagation"
+        else step
+        for step in book.steps
+    )
+    return replace(book, steps=steps)
 
 
 def critical_path(book: Runbook, seconds: Seconds = p95, seen: Mapping[str, float] | None = None) -> Path:
