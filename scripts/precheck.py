@@ -33,11 +33,13 @@ def precheck(
     from clouds.runbook.footprint import Footprint
     from clouds.runbook.precheck import all_of, exit_of
     from clouds.runbook.runs import book_named
-    from recovery.runbook.path import verdict
+    from recovery.runbook.path import verdict, with_ttl
 
     book = book_named(name)
     root = project_root()
-    answers = all_of(Footprint(root), name, lambda stack: switch.make_engine("direct", root).preview(stack))
+    footprint = Footprint(root)
+    book = with_ttl(book, footprint.ttl())
+    answers = all_of(footprint, name, lambda stack: switch.make_engine("direct", root).preview(stack))
     code = exit_of(answers)
     bad = "; ".join(one.question for one in answers if one.says != "yes")
     sentence = SENTENCES[code].format(name=name, path=verdict(book), bad=bad)

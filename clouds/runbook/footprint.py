@@ -16,6 +16,7 @@ from recovery.arm.catalogue import CATALOGUE
 from recovery.drift import dynamic
 from recovery.errors import Failed
 from recovery.model import Desired, Json
+from recovery.runbook.path import ASSUMED_TTL
 from recovery.traffic import Gateway
 
 JOURNAL = "journal"
@@ -86,6 +87,11 @@ class Footprint:
     def names(self) -> list[str]:
         """The public names: the zone's apex first."""
         return [str(name) for name in self.props("DrainGate").get("names") or []]
+
+    def ttl(self) -> int:
+        """Seconds: the highest TTL that the program gives a traffic record."""
+        records = (one for one in self.desired("active") if str(one.options.get("name")).endswith("-record"))
+        return max((int(one.inputs["ttl"]) for one in records if "ttl" in one.inputs), default=ASSUMED_TTL)
 
     def primary(self) -> list[str]:
         """The primary's static addresses."""

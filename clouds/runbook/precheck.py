@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clouds.runbook.footprint import Footprint
-from recovery.errors import DrError
+from recovery.errors import DrError, Unobserved
 from recovery.model import Action, Json, Plan
+from recovery.traffic import Side, traffic_side
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,12 @@ def all_of(footprint: Footprint, name: str, preview: Callable[[str], Plan]) -> l
         "the gateway and its site answer": lambda: _site(footprint),
         "the journal is whole": lambda: _journal(footprint),
         "nobody holds the footprint": lambda: _lock(footprint),
+        "traffic is where this runbook begins": lambda: _traffic(footprint, name),
         "approvers can be reached": lambda: _people(footprint),
         "channels are configured": lambda: _channels(footprint),
     }
     if name == "failover":
+        looks["the stack active has been handed the footprint"] = lambda: _handed(footprint)
         looks["the data in Azure is fresh"] = lambda: _age(footprint)
         looks["quota and size of the scale set"] = lambda: _ready(footprint, "quota")
         looks["certificate"] = lambda: _ready(footprint, "certificate")
@@ -96,9 +100,56 @@ def all_of(footprint: Footprint, name: str, preview: Callable[[str], Plan]) -> l
 
 def _preview(plan: Plan) -> tuple[bool, str]:
     wrong = [f"{step.action} {step.name}" for step in plan.steps if step.action not in SAFE]
-    return not wrong, "; ".join(
-        wrong
-    ) or f"{len(plan.changes)} update(s): {', '.join(s.name for s in plan.changes)}"
+    if wrong:
+        return False, some(wrong, "; ")
+    if not plan.changes:
+        return True, "nothing to change"
+    return True, f"{len(plan.changes)} update(s): {some([s.name for s in plan.changes])}"
+
+
+def some(names: Sequence[str], between: str = ", ", most: int = 8) -> str:
+    """The first names, and how many there are beside them: a line that can be read aloud."""
+    more = len(names) - most
+    return between.join(names[:most]) + (f"{between}and {more} more" if more > 0 else "")
+
+
+def traffic_answer(name: str, side: Side, said: str) -> tuple[bool, str]:
+    """May a runbook begin with traffic on that side? A failover leaves the primary, a rollback leaves Azure: where
+    traffic is there already (or half of it is), another command is the right one. Raises Unobserved."""
+    if side is Side.UNKNOWN:
+        raise Unobserved(
+            f"where traffic goes cannot be read: {said}", "nothing can be concluded", "dr status"
+        )
+    begins = Side.ELSEWHERE if name == "failover" else Side.AZURE
+    if side is begins:
+        return (
+            True,
+            f"the records lead to {'the gateway' if side is Side.AZURE else 'the primary, not to Azure'}",
+        )
+    if side is Side.SPLIT:
+        return False, f"half of a switch is standing: {said}; `dr resume`, or the same `dr up` again, ends it"
+    other = (
+        "failed over already"
+        if name == "failover"
+        else "nothing has failed over: there is nothing to come back from"
+    )
+    return False, f"{other} ({said})"
+
+
+def _traffic(footprint: Footprint, name: str) -> tuple[bool, str]:
+    from clouds.gates.edge import read_records
+
+    gateway = footprint.gateway()
+    if gateway is None:
+        raise Unobserved(
+            "the gateway's address cannot be read", "no record can be told apart by it", "dr doctor"
+        )
+    props = footprint.props("ReturnGate")
+    views = read_records(footprint.world.arm, str(props["zoneId"]), props.get("records") or [])
+    said = "; ".join(map(str, views))
+    if any(view.targets == () for view in views):
+        return False, f"not every name has a record: {said}"
+    return traffic_answer(name, traffic_side(views, gateway), said)
 
 
 def _throughput(footprint: Footprint) -> tuple[bool, str]:
@@ -177,9 +228,9 @@ def _channels(footprint: Footprint) -> tuple[bool, str]:
     for audience in ("internal", "external"):
         held = [one for one in channels(footprint.root, audience, footprint.environ) if one.name != OUTBOX]
         bad = [f"{one.name} ({one.trouble})" for one in held if one.trouble]
-        good = good and not bad
+        good = good and not bad and (bool(held) or footprint.endpoints.control_url is not None)
         said.append(
-            f"{audience}: {', '.join(bad or [one.name for one in held]) or 'the outbox of this machine only'}"
+            f"{audience}: {', '.join(bad or [one.name for one in held]) or 'the outbox of this machine only, which nobody else reads'}"
         )
     return good, "; ".join(said)
 
@@ -205,7 +256,6 @@ def _ready(footprint: Footprint, check: str) -> tuple[bool, str]:
     """One of readiness' checks, asked now (dr ready): neither quota nor a certificate is as it was last month."""
     from clouds.readiness.run import PROBES, look
     from clouds.readiness.world import ReadyWorld
-    from recovery.errors import Unobserved
     from recovery.readiness.model import Verdict, judged
     from recovery.readiness.registry import named
 
@@ -217,6 +267,16 @@ def _ready(footprint: Footprint, check: str) -> tuple[bool, str]:
     if result.verdict is Verdict.UNKNOWN:
         raise Unobserved(result.sentence, "nothing can be concluded about it", result.fix)
     return result.verdict is Verdict.READY, result.sentence
+
+
+def _handed(footprint: Footprint) -> tuple[bool, str]:
+    """Does the other stack know the footprint as it is (ACT-3)? Only Pulumi's engine keeps a state to hand over."""
+    if shutil.which("pulumi") is None:
+        return (
+            True,
+            "nothing to hand over: without Pulumi the direct engine carries the failover out, and keeps no state",
+        )
+    return _ready(footprint, "handover")
 
 
 def _primary(footprint: Footprint) -> tuple[bool, str]:

@@ -149,7 +149,7 @@ _STANDBY = (
         manual=("dr sync reconcile --reverse",),
     ),
     Step(
-        "scale-down", "VMSS 0, Cosmos to its minimum, converter muted", "BACK-5", Role.DEVOPS, Budget(330, 2100),
+        "scale-down", "VMSS 0, Cosmos to its minimum, converter muted", "BACK-5", Role.DEVOPS, Budget(360, 2100),
         ("BACK-5",), ("end-reverse",), check=Effect("capacity.is", {"mode": "standby"}),
         guard=Effect("gate.drain"), do=Effect("engine.up", {"stack": "standby", "leave": []}),
         verify=Effect("capacity.is", {"mode": "standby"}),
