@@ -274,7 +274,8 @@ def reconcile(dry_run: DryRun = False) -> int:
         "\n".join(
             [
                 *done.missing[:100],
-                f"{done.complete:,} uploads have whole documents, {len(done.missing):,} have not, {done.sent:,} were sent to the converter.",
+                *(f"{one} (never converted; it is copied like any other)" for one in done.refused[:100]),
+                f"{done.complete:,} uploads have whole documents, {len(done.missing):,} have not, {done.sent:,} were sent to the converter; {len(done.refused):,} are not for it.",
             ]
         )
     )

@@ -79,4 +79,10 @@ def proofs(world: ReadyWorld) -> Evidence:
 def documents(world: ReadyWorld) -> Evidence:
     """The newest uploads, each against its documents."""
     done = asyncio.run(reconcile.run(world.sync, dry_run=True, fence=lambda: None, newest=NEWEST_UPLOADS))
-    return {"missing": list(done.missing), "looked": done.complete + len(done.missing), "total": done.total}
+    looked = done.complete + len(done.missing) + len(done.refused)
+    return {
+        "missing": list(done.missing),
+        "refused": list(done.refused),
+        "looked": looked,
+        "total": done.total,
+    }

@@ -119,7 +119,7 @@ class CheckEffects:
             finally:
                 world.close()
             if not seen_now.missing:
-                return ok(complete=seen_now.complete)
+                return ok(complete=seen_now.complete, refused=seen_now.refused[:100])
             waiting = seen_now.missing
             if self.at.world.clock() >= deadline:
                 return failed(

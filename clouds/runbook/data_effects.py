@@ -313,7 +313,13 @@ class Data:
         with self._world() as world:
             done = asyncio.run(reconcile.run(world, dry_run=call.drill, fence=lambda: None))
         said: dict[str, Json] = {"drill": NOT_CONVERTED} if call.drill else {}
-        return ok(complete=done.complete, sent=done.sent, missing=done.missing[:100], **said)
+        return ok(
+            complete=done.complete,
+            sent=done.sent,
+            missing=done.missing[:100],
+            refused=done.refused[:100],
+            **said,
+        )
 
     def reconcile_back(self, args: Mapping[str, Json], call: Call) -> Outcome:
         """On AWS: objects written since the cutover that have no item are written onto themselves, so that the

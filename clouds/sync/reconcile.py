@@ -20,26 +20,32 @@ from clouds.objects.container import container_client
 from clouds.sync import metadata
 from clouds.sync.cosmos import Container
 from clouds.sync.world import UPLOADS, SyncWorld
+from recovery.sync.convertible import HEAD, refused
 
 SPARED = (".dr-", "dr-probe/")
 """Prefixes of blobs that are no images: the tool's own probes."""
 
+NONE = "no documents"
+
 
 @dataclass
 class Reconciled:
-    """complete, sent: how many uploads. missing: those without whole documents, with the reason. total: all there are."""
+    """complete, sent: how many uploads. missing: those without whole documents, with the reason. total: all there are.
+    refused: those that the converter never takes, with the reason; they have no documents, and nothing waits for them.
+    """
 
     total: int = 0
     complete: int = 0
     sent: int = 0
     missing: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
 
 def decoded(documents: Iterable[Mapping[str, Any]]) -> bytes | str:
     """The bytes that the chunks make, in order; or why they make none."""
     found = sorted(documents, key=lambda d: int(d.get("chunkIndex", -1)))
     if not found:
-        return "no documents"
+        return NONE
     if [d.get("chunkIndex") for d in found] != list(range(len(found))):
         return f"chunks {[d.get('chunkIndex') for d in found][:10]}"
     try:
@@ -65,6 +71,9 @@ async def run(
             if not why:
                 done.complete += 1
                 continue
+            if why == NONE and (never := await asyncio.to_thread(_refused, client, blob)):
+                done.refused.append(f"{blob.name}: {never}")
+                continue
             done.missing.append(f"{blob.name}: {why}")
             if not dry_run:
                 fence()
@@ -73,6 +82,12 @@ async def run(
     finally:
         await into.close()
     return done
+
+
+def _refused(client: Any, blob: Any) -> str:
+    """Why the converter would not take it, by its first bytes as they are stored."""
+    head: bytes = client.get_blob_client(blob.name).download_blob(offset=0, length=HEAD).readall()
+    return refused(head, blob.size)
 
 
 async def _why(into: Container, client: Any, blob: Any) -> str:

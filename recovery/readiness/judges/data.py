@@ -58,7 +58,9 @@ def documents(facts: Facts) -> Judgement:
     scope = f"{looked} upload(s)" if looked == total else f"the newest {looked} of {total} uploads"
     if missing:
         return not_ready(f"{len(missing)} of {scope} without whole documents: {'; '.join(missing[:3])}")
-    return ready(f"{scope} looked at, each with documents that decode to it")
+    never = facts.words("refused")
+    but = f", but {len(never)} that the converter does not take: {'; '.join(never[:3])}" if never else ""
+    return ready(f"{scope} looked at, each with documents that decode to it{but}")
 
 
 def hours(seconds: float) -> str:

@@ -42,7 +42,7 @@ from tests.clouds.runbook.simulated import PEOPLE, MemoryJournal
 from tests.clouds.runbook.simulated import World as Simulated
 from tests.clouds.runbook.test_schedules import Storm, carry_through
 
-IMAGE, PICTURE = "cat.jpg", b"a picture of a cat" * 40
+IMAGE, PICTURE = "cat.jpg", b"\xff\xd8\xff a picture of a cat" * 40
 TOPIC = "arn:aws:sns:us-east-1:123456789012:standby"
 
 

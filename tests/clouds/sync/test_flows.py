@@ -245,10 +245,11 @@ def test_the_watch_carries_changes_in_order_and_again_without_harm(site: Site) -
 
 
 def test_only_uploads_without_whole_documents_are_found(site: Site) -> None:
-    """ACT-3: received, half converted, converted, converted from other bytes."""
+    """ACT-3: received, half converted, converted, converted from other bytes; what is no image is waited for by nobody."""
     import base64
 
     images = {name: JPEG + name.encode() * 10 for name in ("received", "half", "whole", "other")}
+    images["notes.pdf"] = b"%PDF-1.7 no image, and no documents ever"
     for name, data in images.items():
         site.blobs("uploads").upload_blob(name, data)
 
@@ -269,6 +270,7 @@ def test_only_uploads_without_whole_documents_are_found(site: Site) -> None:
     done = asyncio.run(reconcile.run(site.world, dry_run=False, fence=lambda: None))
     after = {b.name: b.etag for b in site.blobs("uploads").list_blobs()}
     assert [one.split(":")[0] for one in done.missing] == ["half", "other", "received"]
+    assert [one.split(":")[0] for one in done.refused] == ["notes.pdf"]
     assert [name for name in after if after[name] != before[name]] == ["half", "other", "received"]
     assert site.blob_contents("uploads") == images
 

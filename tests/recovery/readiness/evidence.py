@@ -36,7 +36,7 @@ GOOD: dict[str, dict[str, Any]] = {
             {"flow": f, "found": True, "problem": "", "proofs": [{"name": f, "equal": 9, "compared": 9, "holds": True}]} for f in FLOWS
         ]
     },
-    "documents": {"missing": [], "looked": 3, "total": 3},
+    "documents": {"missing": [], "refused": [], "looked": 3, "total": 3},
     "drift": {"same": 38, "accepted": 0, "findings": []},
     "preview": {"engine": "direct", "stack": "active", "updates": ["api", "gateway"], "refused": []},
     "handover": {
