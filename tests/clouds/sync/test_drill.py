@@ -125,7 +125,7 @@ def test_a_drill_changes_nothing_on_aws_and_says_how_old_the_data_is(site: Site)
 
 def test_a_drill_converts_nothing_of_what_the_sync_carries(site: Site) -> None:
     """Documents of its own would be newer than AWS's, which would then never come over them."""
-    site.upload("cat.jpg", b"a cat")  # carried below; its item is not exported yet
+    site.upload("cat.jpg", b"\xff\xd8\xff a cat")  # carried below; its item is not exported yet
     made = Drill(site)
     made.step("sync-uploads")
     blob = site.blobs("uploads").get_blob_client("cat.jpg").get_blob_properties().etag
