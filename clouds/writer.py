@@ -137,13 +137,16 @@ def unexplained(
     history: Callable[[str], Sequence[str]],
     conflicts: frozenset[str] | set[str],
     carried: float,
+    had: Callable[[str, str], bool] = lambda name, digest: False,
     live: str = "primary",
 ) -> list[Written]:
     """Acknowledged writes that are neither what stands there now, nor knowingly replaced, nor listed as a conflict.
 
     history: name -> SHA-256 of every version that ever stood on the live side, oldest first; the last stands there now.
     conflicts: SHA-256 of every version that is listed. carried: the moment (client's clock) until which all that the live
-    side had acknowledged was on the other side before that took writes. live: the side that is the origin in the end.
+    side had acknowledged was on the other side before that took writes. had: (name, SHA-256) -> did a run see that version on
+    both sides? What was in flight at the freeze is answered after `carried` and may be there all the same. live: the side that
+    is the origin in the end.
 
     A version that stood there is knowingly replaced by the live side's next write: that client wrote over what it could
     read. Where the sync put the next one there, it must be the other side's next version of the same, or of one that the
@@ -161,7 +164,8 @@ def unexplained(
         fine |= {
             one.digest
             for one in writes
-            if one.digest in stood and _followed(one, stood, known, carried, live)
+            if one.digest in stood
+            and _followed(one, stood, known, one.at <= carried or had(name, one.digest), live)
         }
         while True:  # what a client replaced by something that is accounted for is accounted for
             more = {
@@ -180,9 +184,9 @@ def unexplained(
 
 
 def _followed(
-    one: Written, stood: Sequence[str], known: Mapping[str, Written], carried: float, live: str
+    one: Written, stood: Sequence[str], known: Mapping[str, Written], carried: bool, live: str
 ) -> bool:
-    """Does it stand there now, or did what came next know of it?"""
+    """Does it stand there now, or did what came next know of it? carried: was it on the other side as well?"""
     last = len(stood) - 1 - stood[::-1].index(one.digest)
     if last == len(stood) - 1:
         return True
@@ -191,7 +195,7 @@ def _followed(
         return False
     if other.side == live:
         return True  # a client wrote over what stood there
-    return one.at <= carried if one.side == live else _after(one, other)
+    return carried if one.side == live else _after(one, other)
 
 
 def _after(one: Written, other: Written) -> bool:

@@ -231,7 +231,7 @@ class Data:
         return seen(not left, call, f"{left} were still to carry", left=left)
 
     def divergence(self, args: Mapping[str, Json], call: Call) -> Outcome:
-        """What AWS took in since the cutover: listed, merged by the reverse sync, never dropped."""
+        """What AWS took in and Azure never had: listed, merged by the reverse sync, never dropped."""
         from clouds.sync import objects
         from clouds.sync.direction import Directions
 

@@ -91,13 +91,16 @@ def run(
         f"{began:%Y%m%dT%H%M%SZ}",
         Carried(world.journal, "metadata", cutover),
     )
-    present = asyncio.run(_changed(back, cutover, on_change))
+    # What AWS took in after the last cut, and no import carried, Azure never had: it is looked for from there, not from the
+    # cutover, for a disaster comes before it (the RPO's gap).
+    since = min(cutover, chain.cut or cutover)
+    present = asyncio.run(_changed(back, cutover, since, on_change))
     _deleted(back, chain, present)
     if not dry_run:
         back.carried.save()
     outcome.counts = back.counts
     if not dry_run:
-        outcome.divergence = divergence(world, made, chain, cutover, common, present)
+        outcome.divergence = divergence(world, made, chain, since, common, present)
         outcome.proofs.append(
             _proof(world, made, {one.split(" ")[0] for one in outcome.divergence}, began.timestamp())
         )
@@ -105,8 +108,11 @@ def run(
     return outcome
 
 
-async def _changed(back: _Back, cutover: float, on_change: Callable[[int, str], None]) -> dict[str, str]:
-    """Carry what changed since the cutover; returns every id that Cosmos DB has, with its digest where it was read."""
+async def _changed(
+    back: _Back, cutover: float, since: float, on_change: Callable[[int, str], None]
+) -> dict[str, str]:
+    """Carry what changed since the cutover; returns every id that Cosmos DB has, with its digest where it was written after
+    `since` (what the continuous sync brought between the last cut and the cutover is AWS's own: read, and not carried)."""
     into = metadata.container(back.world)
     present: dict[str, str] = {}
     page: list[dict[str, Any]] = []
@@ -114,8 +120,10 @@ async def _changed(back: _Back, cutover: float, on_change: Callable[[int, str], 
         async for found in into.query("SELECT c.id FROM c"):
             present[found["id"]] = ""
         query = 'SELECT * FROM c WHERE c._ts >= @since AND NOT IS_DEFINED(c["drTest"])'
-        async for document in into.query(query, [{"name": "@since", "value": int(cutover - MARGIN)}]):
+        async for document in into.query(query, [{"name": "@since", "value": int(since - MARGIN)}]):
             present[document["id"]] = digest(document)
+            if document["_ts"] < int(cutover - MARGIN):
+                continue
             page.append(document)
             if len(page) >= PAGE:
                 await asyncio.to_thread(_carry, back, page)
@@ -220,11 +228,12 @@ def divergence(
     world: SyncWorld,
     made: Exports,
     chain: Chain,
-    cutover: float,
+    since: float,
     common: Mapping[str, str],
     present: Mapping[str, str],
 ) -> list[str]:
-    """Writes that AWS accepted since the cutover and that are not Azure's own come back: an incremental export says which.
+    """Writes that AWS accepted since then and that Azure does not have: an incremental export says which. since: the last cut
+    that was carried, or the cutover, whichever came first.
 
     Listed, never carried and never dropped: the next forward run brings them, by their time.
     """
@@ -233,12 +242,12 @@ def divergence(
         max(0.0, until - time.time())
     )  # windows end in the past: what was written in this second counts too
     found: dict[str, str] = {}
-    for window in metadata.plan_since(chain, int(cutover), until):
+    for window in metadata.plan_since(chain, int(since), until):
         for one in _changes(made, made.make(window), world.keys):
             id = document_id(one.keys, world.keys)
             now = _digest(one.item, world.keys) if one.item is not None else None
             known = now in (common.get(id, ""), present.get(id)) if now else id not in present
-            if one.at > cutover * 1e6 and not known:
+            if one.at > since * 1e6 and not known:
                 when = datetime.fromtimestamp(one.at / 1e6, UTC)
                 found[id] = (
                     f"{id} ({_named(one.keys)}, {'written' if now else 'deleted'} {when:%Y-%m-%dT%H:%M:%SZ})"

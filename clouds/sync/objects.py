@@ -16,6 +16,7 @@ from clouds.objects.model import ObjectError, Store
 from clouds.objects.mover import Keep, Progress, move
 from clouds.objects.s3 import S3Store
 from clouds.sync.carried import Carried
+from clouds.sync.common import Common
 from clouds.sync.outcome import Outcome, Proof
 from clouds.sync.world import SITE, UPLOADS, SyncWorld
 from recovery.errors import Unobserved
@@ -24,6 +25,8 @@ from recovery.sync import policies
 from recovery.sync.evidence import Fingerprint, compare
 from recovery.sync.evidence import Proof as Verdict
 from recovery.sync.march import Entry, Line, Sign, march
+from recovery.sync.policies import Returning
+from recovery.sync.versions import Versions
 
 FLOWS = ("site", "uploads")
 NEWEST = 10  # SYNC-2
@@ -58,10 +61,12 @@ async def run(
     async with stores(world, flow) as (bucket, container):
         source: Store = container if reverse else bucket
         target: Store = bucket if reverse else container
+        common = Common(world.journal, flow)
         before = Carried(world.journal, flow, cutover or 0.0) if reverse else None
+        back = returning(flow, cutover, before.versions, common.load()) if before else None
         progress = await move(
-            source, target, policy_of(flow, reverse, cutover, before.versions if before else {}), fence=fence, max_delete=max_delete, dry_run=dry_run,
-            on_change=on_change, keep=_aside(world, bucket, began, cutover) if reverse else None,
+            source, target, back or (policies.SITE if flow == "site" else policies.UPLOADS), fence=fence,
+            max_delete=max_delete, dry_run=dry_run, on_change=on_change, keep=_aside(world, bucket, began, back) if back else None,
             carry=streamed if dry_run else await choose(source, target, way),
         )  # fmt: skip
         if before is not None and not dry_run:
@@ -70,20 +75,23 @@ async def run(
         outcome = of_progress(flow, reverse, progress, began)
         outcome.dry_run = dry_run
         if not dry_run:
+            both = Versions()
             outcome.proofs.append(
-                await prove(world, flow, source, target, cut=began, newest=newest, apart=progress.diverged)
+                await prove(
+                    world, flow, source, target, cut=began, newest=newest, apart=progress.diverged, both=both
+                )
             )
+            if not reverse and "unobserved" not in outcome.proofs[-1].notes:
+                common.store(both)
             outcome.data_age_seconds = round(datetime.now(UTC).timestamp() - began.timestamp(), 3)
     outcome.seconds = round(time.monotonic() - clock, 3)
     return outcome
 
 
-def policy_of(flow: str, reverse: bool, cutover: float | None, carried: Mapping[str, str]) -> policies.Policy:
-    """SYNC-1 deletes what is obsolete, SYNC-2 never; the way back never deletes what AWS accepted meanwhile."""
+def returning(flow: str, cutover: float | None, carried: Mapping[str, str], common: Versions) -> Returning:
+    """The way back: SYNC-1 deletes what is obsolete, SYNC-2 never, and neither what AWS alone accepted."""
     base = policies.SITE if flow == "site" else policies.UPLOADS
-    if not reverse:
-        return base
-    return policies.Returning(f"{base.name}, back", base.replace, base.delete, cutover or 0.0, carried)
+    return Returning(f"{base.name}, back", base.replace, base.delete, cutover or 0.0, common, carried)
 
 
 def of_progress(flow: str, reverse: bool, progress: Progress, began: datetime) -> Outcome:
@@ -104,11 +112,11 @@ def of_progress(flow: str, reverse: bool, progress: Progress, began: datetime) -
     )  # fmt: skip
 
 
-def _aside(world: SyncWorld, bucket: S3Store, began: datetime, cutover: float | None) -> Keep:
-    """Keeps AWS's own version of an object that both sides wrote since the cutover (BACK-2: both versions kept)."""
+def _aside(world: SyncWorld, bucket: S3Store, began: datetime, policy: Returning) -> Keep:
+    """Keeps AWS's own version of an object that both sides wrote (BACK-2: both versions kept)."""
 
     async def keep(key: str, there: Entry) -> bool:
-        if there.print.source_etag or (there.written or 0.0) <= (cutover or 0.0):
+        if there.print.source_etag or not policy.alone(there):
             return False  # our own copy, or what both sides had
         place = f"{ASIDE}/{began:%Y%m%dT%H%M%SZ}/{bucket.bucket}/{key}"
         await bucket.put_aside(key, there.print.etag, world.source.exportBucket, place)
@@ -122,21 +130,25 @@ def _aside(world: SyncWorld, bucket: S3Store, began: datetime, cutover: float | 
 
 async def prove(
     world: SyncWorld, flow: str, source: Store, target: Store, *, cut: datetime, newest: int = NEWEST,
-    apart: Sequence[str] = (),
+    apart: Sequence[str] = (), both: Versions | None = None,
 ) -> Proof:  # fmt: skip
     """SYNC-1: counts, bytes and every page. SYNC-2: the newest objects' bytes; all others by what is known of them.
 
-    What the source wrote after the cut is counted apart, and so are the keys that are reported as diverged (`apart`). One way for uploads: what is in the target alone is no matter.
+    What the source wrote after the cut is counted apart, and so are the keys that are reported as diverged (`apart`). One
+    way for uploads: what is in the target alone is no matter. both: takes in the source's version of every key that was seen
+    equal; only complete where the proof is not unobserved.
     """
+    both = Versions() if both is None else both
     proof = Proof(flow, cut.isoformat(timespec="seconds"))
     try:
         last, totals, unproven = await asyncio.to_thread(
-            _compare, source, target, proof, cut.timestamp(), newest, frozenset(apart)
+            _compare, source, target, proof, cut.timestamp(), newest, frozenset(apart), both
         )
         for line in unproven:  # where the listings prove nothing (multipart on the way back), the headers may
             ours, theirs = await source.look(line.key), await target.look(line.key)
             if ours and theirs and compare(ours.print, theirs.print).proof is Verdict.EQUAL:
                 proof.equal += 1
+                both.add(line.key, ours.print.etag)
             else:
                 _differs(proof, line)
         proof.notes |= totals
@@ -163,13 +175,15 @@ async def prove(
 
 
 def _compare(
-    source: Store, target: Store, proof: Proof, cut: float, newest: int, apart: frozenset[str]
+    source: Store, target: Store, proof: Proof, cut: float, newest: int, apart: frozenset[str], both: Versions
 ) -> tuple[list[Entry], dict[str, int], list[Line]]:
     last: list[tuple[float, str, Entry]] = []
     unproven: list[Line] = []
     totals = dict.fromkeys(("sourceCount", "sourceBytes", "targetCount", "targetBytes"), 0)
     for line in march(source.listing(), target.listing()):
         ours, theirs = line.source, line.target
+        if ours is not None and line.sign is Sign.SAME:
+            both.add(line.key, ours.print.etag)  # whenever it was written: it is on both sides
         if (
             line.key in apart or ((ours or theirs or _NOTHING).written or 0.0) > cut + 1
         ):  # S3 says whole seconds
@@ -266,12 +280,14 @@ async def _aiter(entries: Iterator[Entry]) -> AsyncIterator[Entry]:
 
 
 def divergence(world: SyncWorld, flow: str, since: float) -> list[str]:
-    """What AWS accepted since the cutover, while Azure was the origin: `key (time)`, without our own copies of it.
+    """What AWS accepted and Azure never had: `key (time)`, without our own copies. since: the cutover; what was written
+    before it and after the last full run counts too, where Azure has something else.
 
     Raises Unobserved: an AWS that cannot be asked has not accepted nothing.
     """
     try:
-        return asyncio.run(_accepted(world, flow, since))
+        common = Common(world.journal, flow).load()
+        return asyncio.run(_accepted(world, flow, returning(flow, since, {}, common)))
     except ObjectError as error:
         raise Unobserved(
             f"whether AWS accepted writes to the {flow} since the cutover is not known: {error}",
@@ -280,18 +296,19 @@ def divergence(world: SyncWorld, flow: str, since: float) -> list[str]:
         ) from error  # fmt: skip
 
 
-async def _accepted(world: SyncWorld, flow: str, since: float) -> list[str]:
+async def _accepted(world: SyncWorld, flow: str, policy: Returning) -> list[str]:
     found: list[str] = []
-    async with stores(world, flow) as (bucket, _):
-        written = [
-            one for one in await asyncio.to_thread(list, bucket.listing()) if (one.written or 0.0) > since
-        ]
+    async with stores(world, flow) as (bucket, container):
+        written = await asyncio.to_thread(lambda: [one for one in bucket.listing() if policy.alone(one)])
         gate = asyncio.Semaphore(HEADS)
 
         async def one(entry: Entry) -> None:
             async with gate:  # a listing does not show the note that a reverse run leaves on its copies
                 seen = await bucket.look(entry.key)
-            if seen is not None and not seen.print.source_etag:
+                if seen is None or seen.print.source_etag:
+                    return
+                there = await container.look(entry.key)
+            if there is None or compare(seen.print, there.print).proof is not Verdict.EQUAL:
                 when = datetime.fromtimestamp(seen.written or 0, UTC)
                 found.append(f"{entry.key} ({when:%Y-%m-%dT%H:%M:%SZ})")
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from recovery.sync.march import Line, Sign, Tally
+from recovery.sync.march import Entry, Line, Sign, Tally
+from recovery.sync.versions import Versions
 
 MAX_DELETE_PERCENT = 10
 """Default of --max-delete, in percent of the target's listing."""
@@ -60,17 +61,20 @@ class Policy:
 
 @dataclass(frozen=True)
 class Returning(Policy):
-    """The way back (BACK-2): the source was live since the cutover, so it wins, and nothing that the target accepted
-    after the cutover is deleted: it is a divergence, reported. cutover: epoch seconds. The target's times are its own
-    clock's for every write, our copies among them, so they do not say which write is newer. carried: key -> ETag of the source's
-    version that an earlier run carried."""
+    """The way back (BACK-2): the source was live since the cutover, so it wins, but no version that the target alone had is
+    deleted or overwritten unseen. The target's times are its own clock's for every write, our copies among them, so they do
+    not say which write is newer, nor whether the other side ever had it.
+
+    cutover: epoch seconds. common: the versions that a run saw on both sides. carried: key -> ETag of the source's version
+    that an earlier run carried."""
 
     cutover: float = 0.0
+    common: Versions = field(default_factory=Versions)
     carried: Mapping[str, str] = field(default_factory=dict)
 
     def act(self, line: Line) -> Act:
         """As every policy, but for what is in the target alone."""
-        if line.sign is Sign.EXTRA and self.diverged(line):
+        if line.sign is Sign.EXTRA and line.target is not None and self.alone(line.target):
             return Act.REPORT
         return super().act(line)
 
@@ -86,9 +90,12 @@ class Returning(Policy):
         again = line.source.print.etag and self.carried.get(line.key) == line.source.print.etag
         return bool(line.source.print.source_etag or again)
 
-    def diverged(self, line: Line) -> bool:
-        """Was this key written in the target since the cutover?"""
-        return line.target is not None and (line.target.written is None or line.target.written > self.cutover)
+    def alone(self, there: Entry) -> bool:
+        """Is this version the target's own: one that no run saw on both sides, or one that was written there (again) since
+        the cutover?"""
+        if not self.common.had(there.key, there.print.etag):
+            return True
+        return there.written is None or there.written > self.cutover
 
 
 SITE = Policy("replace changed, delete obsolete", replace=True, delete=True)  # SYNC-1

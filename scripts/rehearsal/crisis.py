@@ -136,9 +136,9 @@ class Crisis:
             return
         self.writer.stop()
         acknowledged = self.writer.acknowledged()
-        history, conflicts, items = self.data.history(), self.data.conflicts(), self.data.items()
+        (history, had), conflicts, items = self.data.history(), self.data.conflicts(), self.data.items()
         carried = min(self._at("failover", step) for step in ("sync-uploads", "sync-metadata"))
-        lost = unexplained(acknowledged, history, conflicts, carried)
+        lost = unexplained(acknowledged, history, conflicts, carried, had)
         names = {one.name for one in acknowledged}
         bare = sorted(
             {name for name in names if [items.get(name, "")] != history(name)[-1:]}

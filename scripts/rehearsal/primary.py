@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clouds.sync import flows, records
+from clouds.sync.common import Common
 from clouds.sync.direction import Directions
 from clouds.sync.world import SyncWorld
 from recovery.errors import Failed
@@ -84,11 +85,14 @@ class PrimaryData:
                 said.append(f"{flow} {proof.equal} of {proof.compared}")
         return said
 
-    def history(self) -> Callable[[str], list[str]]:
-        """Name -> SHA-256 of every version that ever stood in S3 under it, oldest first; the last is there now."""
+    def history(self) -> tuple[Callable[[str], list[str]], Callable[[str, str], bool]]:
+        """(name -> SHA-256 of every version that ever stood in S3 under it, oldest first, the last is there now;
+        (name, SHA-256) -> did the last forward run see that version in Azure too)."""
         with self._world() as world:
             s3, names = world.aws("s3"), world.source
+            common = Common(world.journal, "uploads").load()
             stood: dict[str, list[str]] = {}
+            both: set[tuple[str, str]] = set()
             for page in s3.get_paginator("list_object_versions").paginate(Bucket=names.uploadsBucket):
                 if page.get("DeleteMarkers"):
                     raise Failed(
@@ -100,8 +104,11 @@ class PrimaryData:
                     data = s3.get_object(
                         Bucket=names.uploadsBucket, Key=one["Key"], VersionId=one["VersionId"]
                     )["Body"].read()
-                    stood.setdefault(one["Key"], []).insert(0, hashlib.sha256(data).hexdigest())
-        return lambda name: stood.get(name, [])
+                    digest = hashlib.sha256(data).hexdigest()
+                    stood.setdefault(one["Key"], []).insert(0, digest)
+                    if common.had(one["Key"], one["ETag"].strip('"')):
+                        both.add((one["Key"], digest))
+        return lambda name: stood.get(name, []), lambda name, digest: (name, digest) in both
 
     def items(self) -> dict[str, str]:
         """Image -> SHA-256 of what its items in the table decode to."""

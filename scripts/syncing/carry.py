@@ -167,8 +167,8 @@ def one_flow(
 
 
 def refused(world: SyncWorld, flows: Sequence[str], directions: Any) -> None:
-    """A run that may not write still does what is owed (a freeze, when AWS answers again) and lists what AWS took in
-    since the cutover: why it matters that it was refused. Never hides the refusal."""
+    """A run that may not write still does what is owed (a freeze, when AWS answers again) and lists what AWS alone
+    took in: why it matters that it was refused. Never hides the refusal."""
     from clouds.sync import objects, owed
 
     since = directions.cutover()
@@ -185,9 +185,9 @@ def refused(world: SyncWorld, flows: Sequence[str], directions: Any) -> None:
                 continue
             more = [f"and {len(found) - 20:,} more: dr sync verify"] if len(found) > 20 else []
             said = (
-                f"AWS accepted {len(found):,} objects since the cutover"
+                f"AWS accepted {len(found):,} objects that Azure never had"
                 if found
-                else "AWS accepted nothing since the cutover"
+                else "AWS accepted nothing that Azure never had"
             )
             say(f"  {flow}: {said}" + "".join(f"\n    {one}" for one in [*found[:20], *more]))
         else:

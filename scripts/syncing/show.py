@@ -85,7 +85,7 @@ def lines(one: Outcome) -> list[str]:
     out += [f"  and {len(one.would) - 50:,} more" for _ in one.would[50:51]]
     out += [f"  error: {text}" for text in one.errors[:20]]
     out += [f"  {one.refused}"] if one.refused else []
-    out += [f"  divergence (in AWS alone, written since the cutover): {key}" for key in one.divergence[:20]]
+    out += [f"  divergence (in AWS alone; Azure never had it): {key}" for key in one.divergence[:20]]
     out += [
         f"  conflict (written on both sides, AWS's version kept aside): {key}" for key in one.conflicts[:20]
     ]

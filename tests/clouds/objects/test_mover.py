@@ -12,6 +12,7 @@ from clouds.objects.mover import Progress, move
 from recovery.errors import Stopped
 from recovery.sync.march import Entry
 from recovery.sync.policies import SITE, UPLOADS, Policy, Returning
+from recovery.sync.versions import Versions
 from tests.clouds.objects import memory
 from tests.clouds.objects.memory import MemoryStore
 
@@ -195,6 +196,20 @@ def test_on_the_way_back_both_versions_of_a_conflict_are_kept_and_divergence_is_
     assert (done.conflicts, done.diverged) == (["k000"], ["aws-only"])
     assert aws.held["k000"].data == b"content of 0"
     assert "aws-only" in aws.held
+
+
+def test_on_the_way_back_only_what_both_sides_were_seen_to_have_is_deleted() -> None:
+    """BACK-2: written before the cutover and never carried is AWS's own, whatever its time says."""
+    azure, aws = pair(1)
+    for key, written in (("gap", 1000.0), ("both", 1000.0), ("both, written again", 2000.0)):
+        aws.put(key, b"x", written=written)
+    common = Versions()
+    for key in ("both", "both, written again"):
+        common.add(key, aws.held[key].etag)
+    policy = Returning("back", replace=True, delete=True, cutover=1500.0, common=common)
+    done = run(azure, aws, policy, max_delete=100)
+    assert done.diverged == ["both, written again", "gap"]
+    assert (done.deleted, sorted(aws.held)) == (1, ["both, written again", "gap", "k000"])
 
 
 def test_on_the_way_back_our_own_older_copy_never_goes_over_what_aws_wrote_since() -> None:

@@ -183,6 +183,85 @@ def test_what_azure_wrote_returns_conflicts_are_kept_and_what_aws_alone_has_is_l
     assert (again.counts["written"], again.counts["deleted"], again.conflicts) == (0, 0, [])
 
 
+def test_what_aws_took_in_before_the_disaster_and_after_the_last_run_is_never_overwritten_unseen(
+    site: Site,
+) -> None:
+    """BACK-2: the RPO's gap. Its time is older than the cutover, and Azure never had it all the same."""
+    for name in ("hot.jpg", "known.jpg"):
+        site.upload(name, JPEG + b"both have it")
+        site.item(name, 0, "b2xk")
+    site.upload("base.css", b"both", site.source.siteBucket)
+    for flow in ("uploads", "site"):
+        assert asyncio.run(site.carry(flow)).code is ExitCode.CLEAN
+    site.metadata()
+    time.sleep(1.1)  # exports and S3 speak of whole seconds
+    for name in ("hot.jpg", "gap.jpg"):
+        site.upload(name, JPEG + b"in the gap")
+        site.item(name, 0, "Z2Fw")
+    site.upload("gap.css", b"in the gap", site.source.siteBucket)
+    time.sleep(1.1)
+    site.fail_over()
+    for name in ("hot.jpg", "known.jpg"):
+        site.documents.upsert(
+            {"id": chunk_id(name, 0), "imageId": name, "chunkIndex": 0, "content": "QXp1cmU="}
+        )
+        site.blobs("uploads").upload_blob(name, JPEG + b"azure", overwrite=True)
+    since = site.directions.cutover()
+    assert since is not None
+    assert [one.split(" ")[0] for one in divergence(site.world, "uploads", since)] == ["gap.jpg", "hot.jpg"]
+    assert [one.split(" ")[0] for one in divergence(site.world, "site", since)] == ["gap.css"]
+    moved, pages = (asyncio.run(site.carry(f, reverse=True, max_delete=100)) for f in ("uploads", "site"))
+    done = site.metadata(reverse=True)
+    assert (moved.conflicts, moved.divergence, moved.code) == (["hot.jpg"], ["gap.jpg"], ExitCode.CLEAN)
+    assert (pages.divergence, pages.counts["deleted"]) == (["gap.css"], 0)
+    kept = site.bucket(site.source.exportBucket)
+    assert [data for key, data in kept.items() if key.startswith("conflicts/")] == [JPEG + b"in the gap"]
+    assert site.bucket() == {
+        "hot.jpg": JPEG + b"azure", "known.jpg": JPEG + b"azure", "gap.jpg": JPEG + b"in the gap",
+    }  # fmt: skip
+    assert [one.split("(")[1].split(",")[0] for one in done.divergence] == ["imageId gap.jpg chunkIndex 0"]
+    assert [one.split(" ")[0] for one in done.conflicts] == [chunk_id("hot.jpg", 0)]
+    assert {key[0]: content for key, content in site.items().items()} == {
+        "hot.jpg": "QXp1cmU=", "known.jpg": "QXp1cmU=", "gap.jpg": "Z2Fw",
+    }  # fmt: skip
+
+
+def test_what_the_watch_carried_after_the_last_run_is_no_divergence(site: Site) -> None:
+    """BACK-2: no full run saw it, and Azure has it: only what differs is AWS's alone."""
+    site.upload("a.jpg", JPEG)
+    asyncio.run(site.carry("uploads"))
+    site.item("a.jpg", 0, "YQ==")
+    site.metadata()
+    time.sleep(1.1)
+    site.upload("b.jpg", JPEG + b"carried by the watch")
+    site.item("b.jpg", 0, "Yg==")
+    watching.run(site.world, site.directions.fence(Direction.FORWARD), lambda *_: None, seconds=2.0, poll=0.1)
+    time.sleep(7)  # more than the margin that the clocks are given
+    site.fail_over()
+    since = site.directions.cutover()
+    assert since is not None
+    assert divergence(site.world, "uploads", since) == []
+    done = site.metadata(reverse=True)
+    assert (done.divergence, done.conflicts, done.counts["written"]) == ([], [], 0)
+
+
+def test_without_a_word_of_what_both_had_every_differing_version_of_aws_is_kept_aside(site: Site) -> None:
+    """BACK-2: a site whose last run was an older release's: unknown is not "both had it". A damaged word stops the run."""
+    from recovery.errors import Unobserved
+
+    site.upload("a.jpg", JPEG)
+    asyncio.run(site.carry("uploads"))
+    site.fail_over()
+    site.blobs("uploads").upload_blob("a.jpg", JPEG + b"azure", overwrite=True)
+    site.world.journal.upload_blob("common/uploads.versions", b"torn", overwrite=True)
+    with pytest.raises(Unobserved, match="damaged"):
+        asyncio.run(site.carry("uploads", reverse=True))
+    assert site.bucket() == {"a.jpg": JPEG}
+    site.world.journal.delete_blob("common/uploads.versions")
+    moved = asyncio.run(site.carry("uploads", reverse=True))
+    assert (moved.conflicts, site.bucket()) == (["a.jpg"], {"a.jpg": JPEG + b"azure"})
+
+
 def test_a_freeze_refuses_everybody_and_is_taken_back_byte_for_byte(site: Site) -> None:
     """ACT-2: merged with the policy that stood there, proven by a refused write, restored exactly."""
     own = '{"Version":"2012-10-17",  "Statement":[{"Sid":"Own","Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::%s/*"}]}'

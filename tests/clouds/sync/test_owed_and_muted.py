@@ -76,7 +76,7 @@ def test_the_daily_run_that_is_refused_still_meets_what_is_owed_and_lists_the_di
     said = capsys.readouterr().err
     assert "dr rollback" in refused.value.fix
     assert "uploads: writes are blocked; a write was refused (it was owed)" in said
-    assert "AWS accepted 1 objects since the cutover" in said
+    assert "AWS accepted 1 objects that Azure never had" in said
     assert "cat.jpg" in said
     assert site.blob_contents("uploads") == before
     freezer(site.world).unfreeze("uploads")
@@ -104,13 +104,13 @@ def test_the_schedule_fires_on_both_sides_in_mid_contingency_and_azure_stays_as_
         if reverse:
             assert carry.carry(flows, reverse=True, dry_run=False, max_delete=10, format="text") == 0
             said = capsys.readouterr().out
-            assert "divergence (in AWS alone, written since the cutover): aws.jpg" in said
+            assert "divergence (in AWS alone; Azure never had it): aws.jpg" in said
             assert "(imageId aws.jpg chunkIndex 0, written " in said
             continue
         with pytest.raises(Stopped, match="the journal says reverse"):
             carry.carry(flows, reverse=False, dry_run=False, max_delete=10, format="text")
         told = capsys.readouterr().err
-        assert "uploads: AWS accepted 1 objects since the cutover\n    aws.jpg" in told
+        assert "uploads: AWS accepted 1 objects that Azure never had\n    aws.jpg" in told
         assert "azure.jpg" not in told, "AWS has it from us"
         assert "site: AWS accepted nothing" in told
         assert "dr sync metadata --reverse" in told
