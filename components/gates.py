@@ -67,7 +67,7 @@ class ReturnGateProvider(_Provider):
 
 
 class DrainGateProvider(_Provider):
-    """Holds the scale-down until traffic has left (BACK-5)."""
+    """Holds the scale-down until traffic has left (BACK-5), and its last writes with it (BACK-2)."""
 
     kind = "DrainGate"
 
@@ -140,7 +140,8 @@ class ReturnGate(Resource, module="gates", name="ReturnGate"):
 
 
 class DrainGate(Resource, module="gates", name="DrainGate"):
-    """props: want (drained or any), gatewayId, gatewayPublicIpId, scaleSetId, names, quietSeconds, timeoutSeconds."""
+    """props: want (drained or any), gatewayId, gatewayPublicIpId, scaleSetId, names, journalAccountId, quietSeconds,
+    timeoutSeconds."""
 
     def __init__(self, name: str, props: Props, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(DrainGateProvider(), name, dict(props), opts)

@@ -14,7 +14,7 @@ from recovery.traffic import Gateway, RecordView, Side, traffic_side
 
 HEALTHY, UNHEALTHY, UNKNOWN = "healthy", "unhealthy", "unknown"
 CLEAR, ON_AZURE = "clear", "on-azure"
-DRAINED, SERVING = "drained", "serving"
+DRAINED, SERVING, UNRETURNED = "drained", "serving", "unreturned"
 FORWARD, FENCED = "forward", "fenced"
 
 RESOLVERS_NEEDED = 3

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from clouds.azure.arm import ArmError
+from clouds.gates import journal
 from clouds.gates.edge import read_gateway, read_records
-from clouds.gates.world import POLL_SECONDS, World, version
+from clouds.gates.world import POLL_SECONDS, World
 from clouds.http_probe import Question, probe_all
 from recovery.errors import DrError, Stopped
 from recovery.gates import CLEAR, ON_AZURE, Seen, return_refusal, return_verdict, still_wanted
 from recovery.model import Json
-from recovery.sync.returned import FLOWS, missing, refusal
+from recovery.sync.returned import refusal
 
 KIND = "ReturnGate"
 TIMEOUT_SECONDS = 120.0
@@ -54,20 +56,8 @@ def prove_returned(props: Mapping[str, Json], world: World) -> None:
 
     A checkpoint of before does not name the journal's account; then nothing is asked.
     """
-    from clouds.azure.arm import ArmError
-    from clouds.objects.container import container_client
-    from clouds.sync import records
-    from clouds.sync.direction import Directions
-    from clouds.sync.world import JOURNAL
-
-    account = str(props.get("journalAccountId") or "")
-    if not account:
-        return
     try:
-        body = world.arm.get(account, version("storage:StorageAccount"))
-        container = container_client(body, JOURNAL, world.endpoints)
-        now, cutover = Directions(container).look()
-        runs = records.newest(container, FLOWS) if cutover is not None else {}
+        problems = journal.ask(props, world).problems
     except (ArmError, DrError) as error:
         world.log.write(KIND, "refused", f"the journal: {error}")
         raise Stopped(
@@ -76,7 +66,6 @@ def prove_returned(props: Mapping[str, Json], world: World) -> None:
             "dr rollback    (or give this identity Storage Blob Data Reader on the journal's account)",
             retry=True,
         ) from error
-    problems = missing(cutover, list(now.obligations), runs)
     if problems:
         world.log.write(KIND, "refused", "; ".join(problems))
         raise refusal(problems)

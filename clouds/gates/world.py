@@ -143,9 +143,11 @@ def within(seconds: float, look: Callable[[], T]) -> T:
 
 
 def wait_for(
-    world: World, gate: str, want: str, limit: float, look: Callable[[], Seen]
+    world: World, gate: str, want: str, limit: float, look: Callable[[], Seen], never: str = ""
 ) -> tuple[Seen, float]:
     """Look until `want` is observed or `limit` simulated seconds are over; each new sight is logged.
+
+    never: what no waiting mends; seen, it ends the wait at once.
 
     Returns the last sight and the real seconds waited: the caller refuses when it is not what was wanted.
     """
@@ -162,7 +164,7 @@ def wait_for(
         if seen != last:
             world.log.write(gate, "observed", seen.detail, observed=seen.observed)
             last = seen
-        if world.clock() >= deadline:
+        if world.clock() >= deadline or seen.observed == never:
             world.log.write(gate, "refused", seen.detail, waited=round(waited, 3), observed=seen.observed)
             return seen, waited
         world.log.write(gate, "waiting", seen.detail, waited=round(waited, 3), observed=seen.observed)

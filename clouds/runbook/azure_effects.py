@@ -51,6 +51,7 @@ class AzureEffects:
             "gate.health": self.gate("HealthGate", "active", "healthy"),
             "gate.return": self.gate_return,
             "gate.drain": self.gate("DrainGate", "standby", "drained"),
+            "gate.traffic_left": self.traffic_left,
             "dns.ttl_is": self.ttl_is,
             "dns.ttl_lower": self.ttl_lower,
             "dns.authority": self.authority,
@@ -161,6 +162,11 @@ class AzureEffects:
         """The primary's public endpoints, many times running (BACK-3)."""
         done = gates.apply("ReturnGate", dict(self.at.props("ReturnGate", "standby")), self.at.world)
         return ok(observed=done.get("observed"))
+
+    def traffic_left(self, args: Mapping[str, Json], call: Call) -> Outcome:
+        """The DrainGate's first half: the last delta is brought back only once nobody comes any more (BACK-5)."""
+        props = dict(self.at.props("DrainGate", "standby")) | {"want": "drained", "journalAccountId": ""}
+        return ok(observed=gates.apply("DrainGate", props, self.at.world).get("observed"))
 
     # -- DNS -----------------------------------------------------------------------------------------------
 

@@ -157,7 +157,7 @@ class Footprint(pulumi.ComponentResource):
         gates = self._site.gates
         props = {
             "want": want, "gatewayId": self._gateway_id, "gatewayPublicIpId": self._public_ip_id,
-            "scaleSetId": self._scale_set_id, "names": self._public_names,
+            "scaleSetId": self._scale_set_id, "names": self._public_names, "journalAccountId": self._journal_account_id,
             "quietSeconds": gates.quiet, "timeoutSeconds": gates.drain_timeout,
         }  # fmt: skip
         return DrainGate("drain-gate", props, kept(self, [self._group, *after]))

@@ -120,7 +120,7 @@ _CUTBACK = (
     ),
     Step(
         "drained", "Traffic has left Azure: resolvers and the gateway's own count", "BACK-5", Role.SRE,
-        Budget(120, 600), ("BACK-5",), ("propagation",), do=Effect("gate.drain"), retries=6,
+        Budget(120, 600), ("BACK-5",), ("propagation",), do=Effect("gate.traffic_left"), retries=6,
         manual=(f"az monitor metrics list --resource GATEWAY_ID -g {RG} --metric TotalRequests --interval PT1M",),
     ),
     Step(

@@ -1,8 +1,9 @@
-"""May traffic go back, by what the journal says of the data? (BACK-2)
+"""May traffic go back, and may capacity go, by what the journal says of the data? (BACK-2, BACK-5)
 
-A contingency that the runbook began has a cutover: the moment at which the data's direction left forward. What was
-written in Azure since then is in AWS when a reverse run of each flow began after it, ended without an error and proved
-itself. Without a cutover nobody has turned the direction, and there is nothing to ask.
+A contingency has a cutover: the moment at which the data's direction left forward. What was written in Azure since then
+is in AWS when a reverse run of each flow began after it, ended without an error and proved itself. That is enough for
+traffic to move. For capacity to go, nobody may have come to Azure since those runs began: then their successors would
+find nothing, and the last delta is empty. Without a cutover nobody has turned the direction, and there is nothing to ask.
 """
 
 from __future__ import annotations
@@ -33,19 +34,51 @@ def missing(cutover: float | None, obligations: Sequence[str], runs: Mapping[str
     return found
 
 
+def carried_since(runs: Mapping[str, Json]) -> float | None:
+    """Unix seconds at which the older of the newest runs began: whatever was written before it, they have all seen.
+
+    None when a run is missing or does not say when it began.
+    """
+    began = [_began(runs.get(flow)) for flow in FLOWS]
+    known = [one for one in began if one is not None]
+    return min(known) if len(known) == len(FLOWS) else None
+
+
+def left_over(since: float, requests: int | None) -> list[str]:
+    """What keeps capacity from going although traffic has left and every run since the cutover holds.
+
+    since: what `carried_since` gave. requests: how many the gateway counted since then; None: it cannot be told.
+    """
+    moment = f"{datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC"
+    if requests is None:
+        return [
+            f"it cannot be told whether anybody wrote in Azure since the last run to AWS began ({moment})"
+        ]
+    if requests:
+        return [f"the gateway counted {requests} request(s) since the last run to AWS began ({moment})"]
+    return []
+
+
+def _began(run: Json) -> float | None:
+    if not isinstance(run, Mapping):
+        return None
+    try:
+        began = datetime.fromisoformat(str(run.get("started")))
+    except ValueError:
+        return None
+    return (began if began.tzinfo is not None else began.replace(tzinfo=UTC)).timestamp()
+
+
 def _wrong(run: Json, cutover: float) -> str:
     """Why this run proves nothing; "" when it does."""
     if not isinstance(run, Mapping):
         return "no run since the cutover"
     if run.get("direction") != "reverse":
         return "no run from Azure to AWS since the cutover"
-    try:
-        began = datetime.fromisoformat(str(run.get("started")))
-    except ValueError:
+    began = _began(run)
+    if began is None:
         return "its run does not say when it began"
-    if began.tzinfo is None:
-        began = began.replace(tzinfo=UTC)
-    if began.timestamp() <= cutover:
+    if began <= cutover:
         return "its last run began before the cutover"
     if run.get("dry_run") or run.get("refused") or run.get("errors"):
         return "its last run did not bring everything"
@@ -64,4 +97,14 @@ def refusal(problems: Sequence[str]) -> Stopped:
         "traffic sent back now would not find those writes, and AWS would take new ones beside them. Nothing was changed",
         "dr rollback    (it brings the data back, proves it, and then moves traffic; where `pulumi up` moved it here: "
         "dr sync all --reverse, then the same command again)",
+    )
+
+
+def not_yet(problems: Sequence[str]) -> Stopped:
+    """Traffic has left, and servers and throughput still have to stay."""
+    return Stopped(
+        f"traffic has left Azure, but its last writes are not proven to be in AWS: {'; '.join(problems)}",
+        "what was written here after the last run would stay here alone; capacity and throughput were left alone",
+        "dr rollback    (it brings the last delta back itself; where `pulumi up` moved traffic: dr sync all --reverse, "
+        "then the same command again)",
     )

@@ -301,7 +301,8 @@ class World:
         return {
             **books.table(), **messages.table(), "engine.up": self.up, "capacity.is": self.look("capacity"),
             "converter.is": self.look("muted"), "cosmos.observe": nothing, "gate.health": self.look("health"),
-            "gate.return": self.primary, "gate.drain": self.drain, "dns.ttl_is": nothing, "dns.ttl_lower": nothing,
+            "gate.return": self.primary, "gate.drain": self.drain, "gate.traffic_left": self.drain,
+            "dns.ttl_is": nothing, "dns.ttl_lower": nothing,
             "dns.authority": self.look("authority"), "dns.propagated": self.look("propagated"), "drift.none": nothing,
             "smoke.run": self.look("health"), "end_to_end.run": nothing, "converter.warm": nothing,
             "converter.idle": nothing, "support.run": nothing, "telemetry.observe": nothing,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recovery.sync.returned import FLOWS, missing, refusal
+from recovery.sync.returned import FLOWS, carried_since, left_over, missing, not_yet, refusal
 
 CUTOVER = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
@@ -68,3 +68,28 @@ def test_what_is_owed_to_the_primary_keeps_traffic_where_it_is_and_the_refusal_n
     refused = refusal(said)
     assert "freeze uploads" in refused.summary
     assert "dr rollback" in refused.fix
+
+
+def test_the_older_of_the_two_runs_says_since_when_nothing_is_known() -> None:
+    """BACK-5: what came after it began, the run of that flow may not have seen."""
+    later = run(started=(CUTOVER + timedelta(hours=6)).isoformat())
+    earlier = (CUTOVER + timedelta(hours=5)).timestamp()
+    assert carried_since({"uploads": later, "metadata": run()}) == earlier
+    assert carried_since({"uploads": run(), "metadata": later}) == earlier
+
+
+@pytest.mark.parametrize("held", [None, "garbage", {"started": ""}, {"started": "yesterday"}, {}])
+def test_a_run_that_does_not_say_when_it_began_is_no_moment(held: Any) -> None:
+    assert carried_since({"uploads": run(), "metadata": held}) is None
+
+
+def test_capacity_goes_only_when_nobody_has_come_since() -> None:
+    """BACK-2: an unknown count is no silence."""
+    assert left_over(CUTOVER.timestamp(), 0) == []
+    assert left_over(CUTOVER.timestamp(), 3) == [
+        "the gateway counted 3 request(s) since the last run to AWS began (03:00:00 UTC)"
+    ]
+    assert "cannot be told" in left_over(CUTOVER.timestamp(), None)[0]
+    refused = not_yet(left_over(CUTOVER.timestamp(), 3))
+    assert "3 request(s)" in refused.summary
+    assert "dr sync all --reverse" in refused.fix
