@@ -17,8 +17,9 @@ from pathlib import Path
 
 from clouds import baselines
 from clouds.azure import static_website
-from clouds.azure.arm import Arm
+from clouds.azure.arm import Arm, ArmError
 from clouds.azure.live import read_live
+from clouds.azure.role_ready import RoleReady, young_identity
 from clouds.direct.applying import Run
 from clouds.direct.planning import AZURE, Picture, plan_steps, unmanaged_steps
 from clouds.endpoints import Endpoints, load
@@ -51,10 +52,27 @@ class LiveCloud:
         return None if found is None else dict(found)
 
     def put(self, id: str, body: dict[str, Json], api_version: str) -> dict[str, Json]:
-        """PUT, waited for."""
+        """PUT, waited for; on a first build also until the resource's own identity may read what it needs."""
         if static_website.is_website(id):
             return static_website.put(self.arm, id, body)
-        return self.arm.put(id, body, api_version)
+        try:
+            return self.arm.put(id, body, api_version)
+        except ArmError as error:
+            if not young_identity(error) or self._runs(id, api_version):
+                raise  # what runs already had its role: ten minutes would bring nothing, and a failover has none
+        patient = RoleReady(self.arm.endpoints.scale, waits_out=young_identity)
+        name = id.rpartition("/")[2]
+        return patient(
+            f"{name}'s identity", lambda: self.arm.put(id, body, api_version), "Key Vault Secrets User"
+        )
+
+    def _runs(self, id: str, api_version: str) -> bool:
+        try:
+            return (self.arm.get(id, api_version).get("properties") or {}).get(
+                "operationalState"
+            ) == "Running"
+        except ArmError as error:
+            return not error.missing
 
     def delete(self, id: str, api_version: str) -> None:
         """DELETE, waited for."""

@@ -248,6 +248,15 @@ def _config(said: str) -> DrError:
     )
 
 
+def _young_role(said: str) -> DrError:
+    return Stopped(
+        "the gateway's identity cannot read its certificate yet: its role on the vault was assigned minutes ago",
+        "Azure lets a fresh role work after up to 10 minutes; everything that was made stays, nothing is half done",
+        "the same command again, in some minutes    (it goes on from here; a 403 that stays: dr doctor)",
+        retry=True,
+    )
+
+
 def _backend(said: str) -> DrError:
     return Unobserved(
         f"the state backend cannot be reached: {_last_words(said)}",
@@ -258,6 +267,7 @@ def _backend(said: str) -> DrError:
 
 _KNOWN: tuple[tuple[str, Callable[[str], DrError]], ...] = (
     ("the stack is currently locked", _locked),
+    ("observe propagation time", _young_role),
     ("violates plan", _moved),
     ("incorrect passphrase", _passphrase),
     ("passphrase must be set", _passphrase),

@@ -109,7 +109,7 @@ class LocalServer:
         self.vaults = Vaults(self.bus, self._may, self.control.data_door)
         self.context = Context(
             self.store, LOCAL_TENANT, None, self.edge.allocate, self.vaults.uri,
-            lambda secret: self.vaults.secret(secret) is not None, self.images.published,
+            lambda secret: self.vaults.secret(secret) is not None, lambda who, secret: self.permits is None or self.permits.may_read(who, self.vaults.scope(secret)), self.images.published,
         )  # fmt: skip
         self.service = Service(self.store, self.bus, self.context, self.clock, settle=self.scale_sets.settle)
         self.door = Door(

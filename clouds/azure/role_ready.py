@@ -33,19 +33,35 @@ def denied(error: BaseException) -> bool:
         return True
     if code in DENIED_CODES:
         return True
+    if young_identity(error):
+        return True
     cause = error.__cause__
     return denied(cause) if cause is not None else False
 
 
+def young_identity(error: BaseException) -> bool:
+    """Was a resource refused because its own identity may not (yet) read what it needs? Not the caller's want of a role.
+
+    An application gateway reads its certificate from Key Vault while it is written, by an identity whose role is minutes
+    old on a first build (https://github.com/mspnp/aks-baseline/issues/242); Key Vault's words stand in its answer.
+    """
+    code, said = str(getattr(error, "code", "") or "").lower(), str(error).lower()
+    return code == "applicationgatewaykeyvaultsecretexception" and (
+        "forbidden" in said or "propagation" in said
+    )
+
+
 @dataclass(frozen=True)
 class RoleReady:
-    """Patience for one fresh assignment. scale: simulated seconds a real second. say: told once a minute."""
+    """Patience for one fresh assignment. scale: simulated seconds a real second. say: told once a minute. waits_out: which
+    errors are a want of that role."""
 
     scale: float = 1.0
     limit: float = LIMIT
     say: Callable[[str], None] = lambda text: None
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+    waits_out: Callable[[BaseException], bool] = denied
 
     def __call__(self, what: str, operation: Callable[[], T], role: str = "") -> T:
         """The operation's result, as soon as it is allowed. what: for people. role: which one it waits for.
@@ -57,7 +73,7 @@ class RoleReady:
             try:
                 return operation()
             except Exception as error:
-                if not denied(error):
+                if not self.waits_out(error):
                     raise
                 waited = (self.clock() - began) * self.scale
                 if waited >= self.limit:

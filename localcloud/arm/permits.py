@@ -24,6 +24,7 @@ from recovery.permissions.model import covered
 
 Body = dict[str, Any]
 
+MAY_READ = "Microsoft.KeyVault/vaults/secrets/getSecret/action"
 _BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers"
 BUILT_IN: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     # GUID: name, actions, data actions (learn.microsoft.com/azure/role-based-access-control/built-in-roles)
@@ -99,6 +100,11 @@ class Permits:
         )
         (self.used if allowed else self.refused)[who.name, action] += 1
         return allowed
+
+    def may_read(self, identity: str, secret: str) -> bool:
+        """Whether a managed identity (its principal id) may read the secret of this ARM id."""
+        who = Principal(identity, f"identity-{identity[:8]}", "ServicePrincipal")
+        return self.may_data(who, MAY_READ, secret)
 
     def shown(self, who: Principal, scope: str) -> list[Body]:
         """What `who` may do at a scope, one entry a role (Permissions - List For Resource Group, 2022-04-01)."""

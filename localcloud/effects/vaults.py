@@ -119,6 +119,13 @@ class Vaults:
                 return next((v for v in reversed(versions) if v.enabled), None)
         return None
 
+    def scope(self, secret_id: str) -> str:
+        """The ARM id of a secret's vault and the secret in it, as role assignments name it; "" for an unknown one."""
+        for name, vault in self._by_name.items():
+            if secret_id.startswith(vault.url):
+                return f"{self._ids.get(name, '')}/{'/'.join(secret_id.removeprefix(vault.url).strip('/').split('/')[:2])}"
+        return ""
+
     async def _serve(self, name: str, request: web.BaseRequest) -> web.StreamResponse:
         parts = [p for p in request.path.split("/") if p]
         verb = {"create": "create/action", "import": "import/action"}.get(parts[-1] if parts else "", "read")

@@ -102,6 +102,8 @@ SAID: list[tuple[str, type[DrError], str]] = [
     ("error: incorrect passphrase", BadInput, "DR_TARGET_PASSPHRASE"),
     ("error: no stack named 'active' found", BadInput, "dr handover standby active"),
     ("error: unable to open bucket azblob://x", Unobserved, "--engine direct"),
+    ("ApplicationGatewayKeyVaultSecretException: Forbidden. If role assignments were changed recently, please observe "
+     "propagation time.", Stopped, "the same command again"),
     ("error: preview failed\nTraceback (most recent call last):\nValueError: odd\n\n", Failed, "pulumi up"),
     ("X: no health\n  why it matters: users\n  fix: dr status\n", Stopped, "dr status"),
 ]  # fmt: skip
@@ -115,7 +117,7 @@ def test_what_the_cli_says_becomes_an_error_in_three_parts(said: str, kind: type
 
 
 def test_the_last_words_of_a_traceback_are_its_exception() -> None:
-    assert "ValueError: odd" in failure(["up"], SAID[4][0]).summary
+    assert "ValueError: odd" in failure(["up"], SAID[5][0]).summary
 
 
 def lock(folder: Path, pid: int, host: str, taken: str) -> Life:

@@ -12,9 +12,13 @@ import pytest
 
 import localcloud
 from clouds.azure.arm import Arm, ArmError
+from clouds.azure.role_ready import young_identity
+from clouds.azure.vaults import Certificates
+from clouds.direct_engine import LiveCloud
 from clouds.endpoints import LOCAL_SUBSCRIPTION, load
 from recovery.permissions import ROLES, azure, role
-from tests.localcloud.azure import Azure, until
+from tests.localcloud.azure import Azure, Body, until
+from tests.localcloud.test_vaults_and_doors import NAMES, secure, vault
 
 SUBSCRIPTION = f"/subscriptions/{LOCAL_SUBSCRIPTION}"
 
@@ -125,6 +129,67 @@ def test_a_taken_away_assignment_stops_to_work(strict: localcloud.LocalCloud, ow
     until(lambda: allowed(lambda: arm.get(owner.group, "2024-03-01")))
     assert owner.send("DELETE", id).status_code == 200
     until(lambda: not allowed(lambda: arm.get(owner.group, "2024-03-01")))
+
+
+SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
+GATEWAY_API = "2024-05-01"
+
+
+@pytest.fixture
+def unread(owner: Azure) -> tuple[Body, str, str]:
+    """A gateway's body with a certificate that its identity has no role for yet; the assignment's id and the identity."""
+    vault_id = vault(owner)
+    uri = owner.get(vault_id)["properties"]["vaultUri"]
+    Certificates({"properties": {"vaultUri": uri}}, owner.endpoints).create("wildcard", NAMES)
+    body = secure(owner, f"{uri}secrets/wildcard")
+    [identity] = body["identity"]["userAssignedIdentities"]
+    principal = owner.get(identity)["properties"]["principalId"]
+    scope = f"{vault_id}/secrets/wildcard"
+    return body, f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}", principal
+
+
+def may_read(owner: Azure, assignment: str, principal: str) -> None:
+    definition = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{SECRETS_USER}"
+    owner.put(assignment, azure.assignment(definition, principal, kind="ServicePrincipal"))
+
+
+def refused(call: Any) -> bool:
+    try:
+        call()
+    except ArmError as error:
+        return young_identity(error)
+    return False
+
+
+def test_a_gateway_whose_identity_got_its_role_a_moment_ago_is_waited_for(
+    owner: Azure, unread: tuple[Body, str, str]
+) -> None:
+    """A first build assigns the role and makes the gateway right after (mspnp/aks-baseline#242): Azure says no for a while."""
+    body, assignment, principal = unread
+    arm, id = Arm(owner.endpoints), owner.id("Microsoft.Network/applicationGateways/agw")
+    assert refused(lambda: arm.put(id, body, GATEWAY_API))
+    may_read(owner, assignment, principal)
+    with pytest.raises(ArmError, match="observe propagation time"):
+        arm.put(id, body, GATEWAY_API)  # the assignment stands, and does not work yet
+    made = LiveCloud(arm).put(id, body, GATEWAY_API)
+    assert made["properties"]["provisioningState"] == "Succeeded"
+    arm.close()
+
+
+def test_a_running_gateway_that_lost_its_role_is_refused_at_once(
+    owner: Azure, unread: tuple[Body, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a failover ten minutes of patience would bring nothing back."""
+    body, assignment, principal = unread
+    arm, id = Arm(owner.endpoints), owner.id("Microsoft.Network/applicationGateways/agw")
+    may_read(owner, assignment, principal)
+    LiveCloud(arm).put(id, body, GATEWAY_API)
+    assert owner.send("DELETE", assignment).status_code == 200
+    until(lambda: refused(lambda: arm.put(id, body, GATEWAY_API)))
+    monkeypatch.setattr("clouds.direct_engine.RoleReady", lambda *_, **__: pytest.fail("it waited"))
+    with pytest.raises(ArmError, match="observe propagation time"):
+        LiveCloud(arm).put(id, body, GATEWAY_API)
+    arm.close()
 
 
 def test_naming_another_resource_needs_the_right_to_join_it(

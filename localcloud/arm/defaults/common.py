@@ -67,6 +67,8 @@ class Context:
     """Data plane of a vault, by its name."""
     certificate: Callable[[str], bool] = lambda secret_id: True
     """Whether a vault holds the certificate behind this secret id now."""
+    may_read: Callable[[str, str], bool] = lambda principal, secret_id: True
+    """Whether an identity (by object id) may read that secret now: a fresh role works only after its while."""
     published: Callable[[str], bool] = lambda image: "@sha256:" in image
     """Whether a registry holds this container image."""
 

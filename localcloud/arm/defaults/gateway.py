@@ -109,6 +109,21 @@ def _readable(context: Context, path: ArmPath, body: Body, certificate: Body) ->
             f"'{path.text}': {secret} was not found.",
             "ApplicationGatewayKeyVaultSecretException",
         )
+    readers = [_principal(context, id) for id in body["identity"]["userAssignedIdentities"]]
+    if not any(context.may_read(one, secret) for one in readers):
+        # Key Vault's own words for a role that is missing or too young, passed on by the gateway.
+        raise bad_request(
+            f"Problem occurred while accessing and validating Key Vault secrets associated with application gateway "
+            f"'{path.text}': Forbidden. Caller is not authorized to perform action on resource. If role assignments, deny "
+            f"assignments or role definitions were changed recently, please observe propagation time. Resource: {secret}",
+            "ApplicationGatewayKeyVaultSecretException",
+        )
+
+
+def _principal(context: Context, identity: str) -> str:
+    """Whom role assignments name: the object id of a user-assigned identity, "" when there is no such one."""
+    entry = context.store.get(identity)
+    return str(properties(entry.body).get("principalId") or "") if entry is not None else ""
 
 
 def _firewall(context: Context, path: ArmPath, props: Body) -> None:
