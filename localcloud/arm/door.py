@@ -22,6 +22,7 @@ from localcloud.arm.policy import check_api_version
 from localcloud.arm.service import Outcome, Service
 from localcloud.arm.store import Entry
 from localcloud.control import Control, Cut
+from recovery.errors import Failed
 
 T = TypeVar("T")
 
@@ -106,6 +107,8 @@ class Door:
             response = await self._route(request, who)
         except ArmError as error:
             response = error.answer()
+        except Failed as failed:  # a part of the local cloud did not start: in its words, not aiohttp's
+            response = ArmError(500, "InternalServerError", f"The local cloud failed: {failed}").answer()
         response.headers["x-ms-request-id"] = secrets.token_hex(8)
         return response
 

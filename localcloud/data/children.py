@@ -10,13 +10,6 @@ from pathlib import Path
 from recovery.errors import Failed
 
 
-def free_port() -> int:
-    """A loopback port that was free a moment ago (for servers that cannot report the one they were given)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def listen() -> socket.socket:
     """A listening loopback socket: callers may connect before anything accepts."""
     sock = socket.socket()
@@ -30,14 +23,21 @@ def listen() -> socket.socket:
 async def listening(
     process: asyncio.subprocess.Process, port: int, what: str, log: Path, limit: float = 60.0
 ) -> None:
-    """Wait until `process` accepts on `port`. Raises Failed with the log's end when it does not."""
+    """Wait until `process` answers HTTP on `port`. Raises Failed with the log's end when it does not.
+
+    An accepted connection is no answer: a socket that was handed to a child accepts before the child runs.
+    """
     try:
         async with asyncio.timeout(limit):
             while process.returncode is None:
                 with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                    writer.close()
-                    return
+                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                    try:
+                        writer.write(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                        if await reader.read(1):
+                            return
+                    finally:
+                        writer.close()
                 await asyncio.sleep(0.05)
     except TimeoutError:
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,39 +23,49 @@ from localcloud.data.site_door import SiteDoor
 from localcloud.data.storage import Storage
 from localcloud.data.topology import Topology, arm_type, parts
 from localcloud.durations import Clock
+from localcloud.ports import free_port
+from recovery.errors import Failed
 from recovery.model import Json
 
 _PUBLIC = {"blob": "blob", "container": "container"}
 
 
-class _CosmosServer:
+class CosmosServer:
     """cosmosdb-server behind one account's door, started when first needed. It keeps its data in memory."""
 
     def __init__(self, node: NodeParts, log: Path) -> None:
         self._node = node
         self._log = log
-        self._port = children.free_port()
+        self._port = 0
         self._started: asyncio.Task[asyncio.subprocess.Process] | None = None
 
     async def url(self) -> str:
         """Its URL, once it answers."""
-        if self._started is None:
-            self._started = asyncio.create_task(self._start())
+        if self._started is None or (self._started.done() and self._started.exception()):
+            self._started = asyncio.create_task(
+                self._start()
+            )  # the last start failed: the next caller tries again
         await asyncio.shield(self._started)
         return f"http://127.0.0.1:{self._port}"
 
     async def _start(self) -> asyncio.subprocess.Process:
-        process = await processes.spawn(
-            [str(self._node.node), str(self._node.cosmos)],
-            log=self._log,
-            env=_environment({"LOCAL_COSMOS_PORT": str(self._port)}),
-        )
+        with (
+            children.listen() as sock
+        ):  # handed over listening: a port that is only named may be taken meanwhile
+            self._port = int(sock.getsockname()[1])
+            process = await processes.spawn(
+                [str(self._node.node), str(self._node.cosmos)],
+                log=self._log,
+                env=_environment({"LOCAL_COSMOS_FD": str(sock.fileno())}),
+                pass_fds=(sock.fileno(),),
+            )
         await children.listening(process, self._port, "the Cosmos server", self._log)
         return process
 
     async def stop(self) -> None:
         if self._started:
-            await processes.end(await self._started)
+            with contextlib.suppress(Failed):
+                await processes.end(await self._started)
 
 
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -78,14 +89,14 @@ class DataPlane:
         self._scale = scale
         self._node = node
         self._client: ClientSession = proxy.session()
-        self._ports = (children.free_port(), children.free_port(), children.free_port())
+        self._ports = (free_port(), free_port(), free_port())
         self._azurite: asyncio.subprocess.Process | None = None
         self._blob_socket = children.listen()
         self._blob_port = int(self._blob_socket.getsockname()[1])
         self._runners: list[web.ServerRunner] = []
         self._opening: set[asyncio.Task[None]] = set()
         self._sites: dict[str, tuple[str, SiteDoor]] = {}
-        self._cosmos: dict[str, tuple[str, CosmosDoor, _CosmosServer]] = {}
+        self._cosmos: dict[str, tuple[str, CosmosDoor, CosmosServer]] = {}
         self._apps: dict[str, tuple[str, FunctionApp]] = {}
         self.topology = Topology()
         self.logged: Callable[[str, str], None] = lambda _operation, _key: None
@@ -148,10 +159,10 @@ class DataPlane:
         task.add_done_callback(self._opening.discard)
         return f"127.0.0.1:{sock.getsockname()[1]}"
 
-    def _cosmos_door(self, account: str) -> tuple[str, CosmosDoor, _CosmosServer]:
+    def _cosmos_door(self, account: str) -> tuple[str, CosmosDoor, CosmosServer]:
         name = account.lower()
         if name not in self._cosmos:
-            server = _CosmosServer(self._node, self._state / "logs" / f"cosmos-{name}.log")
+            server = CosmosServer(self._node, self._state / "logs" / f"cosmos-{name}.log")
             sock_name = ""
 
             async def handle(request: web.BaseRequest) -> web.StreamResponse:

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clouds.kubernetes import Cluster, pods_path
+from localcloud.ports import free_port
 from localcloud.processes import die_with_parent
 from localcloud.trustlayer.control_plane import ready
-from localcloud.trustlayer.ports import free_port
 from localcloud.trustlayer.postgres import Instance
 from recovery.errors import DrError
 from recovery.model import Json

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from clouds.kubernetes import Cluster
+from localcloud.ports import free_port
 from localcloud.processes import die_with_parent
 from localcloud.trustlayer.binaries import cluster_path
-from localcloud.trustlayer.ports import free_port
 from recovery.errors import Failed
 from recovery.model import Json
 

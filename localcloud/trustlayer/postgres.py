@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from localcloud.ports import free_port
 from localcloud.processes import die_with_parent
 from localcloud.trustlayer.binaries import postgres_bin, server_user
-from localcloud.trustlayer.ports import free_port
 from recovery.errors import Failed
 
 USER, DATABASE = "postgres", "trustlayer"

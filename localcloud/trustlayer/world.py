@@ -20,6 +20,7 @@ from aiohttp import web
 
 from clouds.trustlayer_site import Site
 from localcloud.durations import Clock
+from localcloud.ports import free_port
 from localcloud.processes import end, spawn
 from localcloud.trustlayer.agent import NAMESPACE, Agent
 from localcloud.trustlayer.binaries import postgres_bin
@@ -27,7 +28,6 @@ from localcloud.trustlayer.control_plane import ControlPlane
 from localcloud.trustlayer.link import Link
 from localcloud.trustlayer.manifests import objects
 from localcloud.trustlayer.names import Names
-from localcloud.trustlayer.ports import free_port
 from localcloud.trustlayer.postgres import Instance, dsn
 from localcloud.trustlayer.rds import Rds
 from recovery.errors import DrError

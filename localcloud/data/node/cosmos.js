@@ -1,4 +1,4 @@
-// Serves @vercel/cosmosdb-server on the port in LOCAL_COSMOS_PORT, loopback only, with connections kept alive
+// Serves @vercel/cosmosdb-server on the listening socket that is descriptor LOCAL_COSMOS_FD, with connections kept alive
 // (its own command line closes each one).
 "use strict";
 
@@ -6,6 +6,6 @@ const { createHttpServer } = require("@vercel/cosmosdb-server");
 
 const server = createHttpServer({ keepAlive: true });
 server.keepAliveTimeout = 0;
-server.listen(Number(process.env.LOCAL_COSMOS_PORT), "127.0.0.1");
+server.listen({ fd: Number(process.env.LOCAL_COSMOS_FD) });
 
 require("./leave_with_parent");
