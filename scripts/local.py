@@ -26,7 +26,7 @@ USAGE = """Usage: dr local up|login|fill|aws|certify|down|status [OPTIONS]
 
   up      start a local cloud in the background; prints its environment as shell assignments
   login   sign in as somebody else than the Owner; prints that identity's environment
-  fill    put a few files, uploads and items into its primary, for a first sync
+  fill    put a few files, uploads and items into its primary, and the API's archive into the standby
   aws     take AWS away, as on the day, and give it back: dr local aws down|hanging|up
   certify give the standby a certificate that its clients trust, as `dr cert renew` does elsewhere
   down    stop it and everything it started
@@ -128,9 +128,15 @@ def login(
 
 
 def fill(state: State = None) -> int:
-    """Put a few files, uploads and items into the local primary, which begins empty. Again is harmless."""
-    from clouds.program import project_root
+    """Put a few files, uploads and items into the local primary, which begins empty. Again is harmless.
+
+    Into the standby too, once it is built: the API's archive and its digest, which an instance fetches when it boots.
+    """
+    from clouds.azure.arm import Arm, ArmError
+    from clouds.endpoints import load
+    from clouds.program import desired, project_root
     from clouds.sync.names import source_names
+    from localcloud.archive import put_in as put_archive
     from localcloud.aws.sample import fill as put_in
 
     folder = _folder(state)
@@ -141,6 +147,18 @@ def fill(state: State = None) -> int:
             f"no local cloud is up in {folder}", "there is no primary to fill", "dr local up"
         ) from exc
     print(put_in(source_names(project_root(), "standby"), str(url)))
+    environ = {**os.environ, "DR_ENDPOINTS": str(folder / "endpoints.json")}
+    arm = Arm(load(environ))
+    try:
+        print(
+            f"the API's archive is {put_archive(desired(project_root(), 'standby', environ), arm, load(environ))}"
+        )
+    except ArmError as exc:
+        if not exc.missing:
+            raise
+        _say("the standby is not built yet: the API's archive goes into it once it is (dr local fill, again)")
+    finally:
+        arm.close()
     return ExitCode.CLEAN
 
 

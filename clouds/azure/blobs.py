@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from clouds.azure.data_plane import endpoint_of, reading, writing
 from clouds.endpoints import Endpoints
+from recovery.errors import Unobserved
 from recovery.model import Json
 
 if TYPE_CHECKING:
@@ -28,12 +30,34 @@ class Blob:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """size: of the blob, in bytes. sha256: of what came, "" where it was too large to fetch. head: its first bytes."""
+
+    size: int
+    sha256: str
+    head: bytes = b""
+
+
 def _blob(found: Any) -> Blob:
     settings = found.content_settings
     return Blob(
         found.name, found.size, str(found.etag).strip('"'), found.last_modified,
         settings.content_type or "", bytes(settings.content_md5) if settings.content_md5 else None,
         dict(found.metadata or {}),
+    )  # fmt: skip
+
+
+def _unchanged() -> Any:
+    from azure.core import MatchConditions
+
+    return MatchConditions.IfNotModified
+
+
+def _stranger(what: str) -> Unobserved:
+    return Unobserved(
+        f"{what}: the answer is not the storage service's", "somebody between here and there answers in its place",
+        "dr doctor    (or from inside the network: dr in-azure COMMAND)",
     )  # fmt: skip
 
 
@@ -99,6 +123,41 @@ class Blobs:
                 return self._service.get_blob_client(container, name).download_blob().readall()
             except ResourceNotFoundError:
                 return None
+
+    def fetch(self, container: str, name: str, most: int, keep: int = 0) -> Fetched | None:
+        """A blob fetched in pieces, of which only the first `keep` bytes are kept; None when the service says that there
+        is none.
+
+        most: bytes; nothing of a larger blob is fetched, and its digest is "". Raises Unobserved, also for an answer that
+        is not the service's (a proxy's page would be taken for a wrong blob).
+        """
+        from azure.core.exceptions import ResourceNotFoundError
+
+        what = f"reading {self.name}/{container}/{name}"
+        with reading(what):
+            client = self._service.get_blob_client(container, name)
+            try:
+                found = client.get_blob_properties()
+                if not found.blob_type:
+                    raise _stranger(what)
+                if found.size > most:
+                    return Fetched(int(found.size), "")
+                stream = client.download_blob(etag=found.etag, match_condition=_unchanged())
+            except ResourceNotFoundError:
+                return None
+            if not stream.properties.etag:
+                raise _stranger(what)
+            size, sha, head = 0, hashlib.sha256(), b""
+            for piece in stream.chunks():
+                size += len(piece)
+                sha.update(piece)
+                head += piece[: keep - len(head)]
+        if size != found.size:
+            raise Unobserved(
+                f"{what}: {size} bytes came of {found.size}", "nothing can be concluded from a part of it",
+                "run the same command again", retry=True,
+            )  # fmt: skip
+        return Fetched(size, sha.hexdigest(), head)
 
     def stat(self, container: str, name: str) -> Blob | None:
         """What the service says about a blob, None when there is none. Raises Unobserved."""

@@ -1,15 +1,17 @@
-"""Probes of what fails on the day: drift, the failover's preview, throughput, quota, image, script, journal, places."""
+"""Probes of what fails on the day: drift, the failover's preview, throughput, quota, image, package, boot, journal, places."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from clouds.readiness.world import ReadyWorld
 from recovery.model import Action, Json
+from recovery.readiness.boot import boot as what_boots
+from recovery.readiness.boot import said
 from recovery.readiness.model import UnseenError
 
 Evidence = dict[str, Json]
@@ -149,34 +151,50 @@ def image(world: ReadyWorld) -> Evidence:
 
 
 def artifact(world: ReadyWorld) -> Evidence:
-    """The converter's package as it is deployed, and the init script as the scale set's tag says it (it is never shown)."""
+    """The converter's package as it is deployed."""
     from clouds import gates
 
     props = world.at.props("ConverterPackage")
     seen = gates.read("ConverterPackage", props, world.at.world)
     if seen.get("observed") == "unknown":
         raise UnseenError(f"the deployed package: {seen.get('detail')}")
+    return {"deployed": str(seen["observed"]), "wanted": str(props["packageHash"])}
+
+
+MOST_BYTES, DIGEST_BYTES = 512 << 20, 4096
+"""Of the archive that is fetched, and of the file beside it."""
+
+
+def boot(world: ReadyWorld) -> Evidence:
+    """What an instance does first: the script that it is given (by its tag: Azure never shows the script again), and the
+    archive and the digest that this script fetches, fetched from the same account."""
     declared = world.at.of_type("azure-native:compute:VirtualMachineScaleSet")
-    profile = declared.inputs["virtualMachineProfile"]["osProfile"]
-    script = str(profile.get("customData") or "")
-    if not script:
-        raise UnseenError("the program declares no init script")
-    wrong = []
-    tagged = (world.body(declared).get("tags") or {}).get("initScript")
-    digest = hashlib.sha256(script.encode()).hexdigest()[:16]
-    if tagged is not None and tagged != digest:
-        wrong.append(f"the scale set was made with init script {tagged}, the program declares {digest}")
-    said = (
-        f"init script {digest} is the scale set's"
-        if tagged
-        else "the init script is part of the scale set's definition"
+    wanted = what_boots(str(declared.inputs["virtualMachineProfile"]["osProfile"].get("customData") or ""))
+    found: Evidence = {
+        "script": str((world.body(declared).get("tags") or {}).get("cloud-init") or ""), "wantedScript": wanted.script,
+        "account": wanted.account, "container": wanted.container, "name": wanted.name, "known": False, "most": MOST_BYTES,
+        "source": "the program" if wanted.sha256 else f"{wanted.name}.sha256", "wanted": wanted.sha256, "size": 0,
+        "sha256": "", "there": False, "beside": bool(wanted.sha256),
+    }  # fmt: skip
+    account = next(
+        (
+            str(one.options["name"])
+            for one in world.at.desired(world.stack)
+            if one.type == "azure-native:storage:StorageAccount"
+            and one.id.rpartition("/")[2] == wanted.account
+        ),
+        "",
     )
-    return {
-        "deployed": str(seen["observed"]),
-        "wanted": str(props["packageHash"]),
-        "wrong": wrong,
-        "script": said,
-    }
+    if not account:
+        return found
+    with closing(world.at.blobs(account)) as blobs:
+        archive = blobs.fetch(wanted.container, wanted.name, MOST_BYTES)
+        if archive is not None:
+            found |= {"there": True, "size": archive.size, "sha256": archive.sha256}
+        if not wanted.sha256:
+            beside = blobs.fetch(wanted.container, f"{wanted.name}.sha256", DIGEST_BYTES, DIGEST_BYTES)
+            found |= {"beside": beside is not None, "wanted": said(beside.head) if beside else ""}
+    return found | {"known": True}
 
 
 def journal(world: ReadyWorld) -> Evidence:

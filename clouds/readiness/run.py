@@ -26,7 +26,7 @@ PROBES: Mapping[str, Probe] = {
     "gateway": seed.gateway, "certificate": edge.certificate, "contingency-name": edge.contingency_name,
     "data-age": data.age, "proofs": data.proofs, "documents": data.documents, "drift": day.drift,
     "preview": day.preview, "handover": handover, "throughput": day.throughput, "quota": day.quota, "image": day.image,
-    "artifact": day.artifact, "renewal": watch.renewal, "journal": day.journal, "outside": day.outside,
+    "boot": day.boot, "artifact": day.artifact, "renewal": watch.renewal, "journal": day.journal, "outside": day.outside,
     "approvers": people.approvers, "channels": people.channels, "identities": identities.identities,
     "drill": people.drill, "recovery-time": people.recovery_time, "dead-man": watch.alarms,
 }  # fmt: skip

@@ -91,8 +91,12 @@ CHECKS: tuple[Check, ...] = (
         "az vm image list --publisher Canonical --all -l LOCATION", "the image was withdrawn", day.image, asks=("arm",),
     ),
     Check(
-        "artifact", "READY-4", H, "package and init script",
-        "the converter's deployed package and the init script are those of the program",
+        "boot", "READY-4", C, "what an instance boots",
+        "instances are given the declared init script; the archive that it fetches is fetched from the storage account and has its digest",
+        "dr up -s standby", "the API's archive was replaced by another one", day.boot, 60.0, asks=("arm", "blob"),
+    ),
+    Check(
+        "artifact", "READY-4", H, "converter's package", "the converter's deployed package is that of the program",
         "dr up -s standby", "another package was deployed by hand", day.artifact, asks=("arm", "scm"),
     ),
     Check(

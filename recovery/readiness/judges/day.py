@@ -123,13 +123,54 @@ def image(facts: Facts) -> Judgement:
 
 
 def artifact(facts: Facts) -> Judgement:
-    """The converter's package as declared is what runs, and the init script is the one that the program declares."""
+    """The converter's package as declared is what runs."""
     deployed, wanted = facts.text("deployed"), facts.text("wanted")
     if deployed != wanted:
         return not_ready(f"the converter runs package {deployed or 'none'}, the program declares {wanted}")
-    if bad := facts.words("wrong"):
-        return not_ready("; ".join(bad))
-    return ready(f"package {wanted} is deployed; {facts.text('script')}")
+    return ready(f"package {wanted} is deployed")
+
+
+def boot(facts: Facts) -> Judgement:
+    """The script that instances are given is the declared one, and what it fetches is there with the digest it asks for."""
+    account, name, container = facts.text("account"), facts.text("name"), facts.text("container")
+    where, size, most = f"{account}/{container}/{name}", facts.whole("size"), facts.whole("most")
+    script, wanted_script = facts.text("script"), facts.text("wantedScript")
+    found, wanted, source = facts.text("sha256"), facts.text("wanted"), facts.text("source")
+    there, beside = facts.flag("there"), facts.flag("beside")
+    upload = f"az storage blob upload --overwrite --auth-mode login --account-name {account} -c {container}"
+    archive = f"{upload} -n {name} -f {name}"
+    digest = f"sha256sum {name} > {name}.sha256 && {upload} -n {name}.sha256 -f {name}.sha256"
+    if script and script != wanted_script:
+        return not_ready(
+            f"instances are given init script {script}, the program declares {wanted_script}",
+            "dr up -s standby",
+        )
+    if not facts.flag("known"):
+        return not_ready(
+            f"the init script fetches from account {account}, which the program does not declare",
+            "dr desired -s standby    (then mend standby:names or the script)",
+        )
+    if not there:
+        return not_ready(f"{where} is not there: every instance would stop at its first boot", archive)
+    if not beside:
+        return not_ready(
+            f"{where} is there, {source} beside it is not: an instance could not check it", digest
+        )
+    if not wanted:
+        return not_ready(f"{source} names no SHA-256 digest: no instance would start what it fetched", digest)
+    if not script:
+        raise UnseenError(
+            "the scale set has no tag cloud-init: which script its instances are given cannot be told"
+        )
+    if not found:
+        raise UnseenError(f"{where} has {size} bytes, more than the {most} that this check fetches")
+    if found != wanted:
+        other = f"    (the one that {source} names)"
+        return not_ready(
+            f"{where} has digest {found[:12]}, {source} says {wanted[:12]}: no instance would start it",
+            archive + other,
+        )
+    return ready(f"{where}: {size} bytes fetched, digest {found[:12]} as {source} says; init script {script}")
 
 
 def journal(facts: Facts) -> Judgement:

@@ -30,6 +30,7 @@ from clouds.runbook.runs import Begun
 from clouds.sync import flows, records
 from clouds.sync.direction import Directions
 from clouds.sync.world import SyncWorld
+from localcloud import archive
 from recovery.arm.catalogue import CATALOGUE
 from recovery.chunks import chunk_id
 from recovery.engine import DIALS_ONLY
@@ -63,6 +64,7 @@ class Standing:
         first.prepare()
         self.desired = first.at.desired("standby")
         self.world = SyncWorld(self.root, "standby", self.environ, declared=self.desired)
+        archive.put_in(self.desired, self.arm, self.endpoints)
         self._data()
         self.certify(90)
         self.checkpoints()

@@ -18,6 +18,8 @@ from clouds import gates
 from clouds.azure.arm import ArmError
 from clouds.gates import package
 from clouds.watchdog import ALARM
+from recovery.readiness.boot import Boot
+from recovery.readiness.boot import boot as read_boot
 from recovery.readiness.model import Verdict
 from recovery.readiness.registry import CHECKS
 from tests.clouds.readiness.standing import IMAGE, Standing
@@ -157,6 +159,48 @@ def image(s: Standing, _tmp: Path) -> Mend:
     return lambda: s.cloud.control("PUT", "offers", {"images": {name: versions}})
 
 
+def _archive(s: Standing) -> tuple[Any, Boot]:
+    profile = s.one("compute:VirtualMachineScaleSet").inputs["virtualMachineProfile"]
+    return s._world().at.blobs("storage-uploads"), read_boot(profile["osProfile"]["customData"])
+
+
+def _instead(s: Standing, beside: str, data: bytes | None) -> Mend:
+    """Other bytes (None: none) in place of the archive, or of the file beside it."""
+    held, place = _archive(s)
+    name = place.name + beside
+    good = held.get(place.container, name)
+    assert good is not None
+    if data is None:
+        held.delete(place.container, name)
+    else:
+        held.put(place.container, name, data)
+    return lambda: held.put(place.container, name, good)
+
+
+def boot(s: Standing, _tmp: Path) -> Mend:
+    return _instead(s, "", b"another archive")
+
+
+def boot_gone(s: Standing, _tmp: Path) -> Mend:
+    return _instead(s, "", None)
+
+
+def boot_unchecked(s: Standing, _tmp: Path) -> Mend:
+    return _instead(s, ".sha256", None)
+
+
+def boot_wordless(s: Standing, _tmp: Path) -> Mend:
+    return _instead(s, ".sha256", b"the digest is in the release notes\n")
+
+
+def boot_other_script(s: Standing, _tmp: Path) -> Mend:
+    """As after an update by hand: Azure shows no script, the tag says which one it is."""
+    ours = s.one("compute:VirtualMachineScaleSet")
+    tags = s.body(ours)["tags"]
+    s.arm.patch(ours.id, {"tags": {**tags, "cloud-init": "0123456789abcdef"}}, "2024-11-01")
+    return lambda: s.arm.patch(ours.id, {"tags": tags}, "2024-11-01")
+
+
 def artifact(s: Standing, _tmp: Path) -> Mend:
     world = s._world().at
     props = world.props("ConverterPackage")
@@ -249,7 +293,7 @@ FAULTS: dict[str, Callable[[Standing, Path], Mend]] = {
     "site": site, "cosmos": cosmos, "converter": converter, "scale-set": scale_set, "gateway": gateway,
     "certificate": certificate, "contingency-name": contingency_name, "data-age": data_age, "proofs": proofs,
     "documents": documents, "drift": drift, "preview": preview, "handover": handover, "throughput": throughput,
-    "quota": quota, "image": image, "artifact": artifact, "renewal": renewal, "journal": journal, "outside": outside,
+    "quota": quota, "image": image, "boot": boot, "artifact": artifact, "renewal": renewal, "journal": journal, "outside": outside,
     "approvers": approvers, "channels": channels, "identities": identities, "drill": drill,
     "recovery-time": recovery_time, "dead-man": dead_man,
 }  # fmt: skip
@@ -262,6 +306,34 @@ def test_every_check_has_its_fault() -> None:
 def test_every_check_is_ready_on_a_standing_cloud(standing: Standing) -> None:
     results = standing.ask()
     assert {id: r.sentence for id, r in results.items() if r.verdict is not Verdict.READY} == {}
+
+
+MORE: dict[str, tuple[str, Callable[[Standing, Path], Mend], str]] = {
+    "no archive": ("boot", boot_gone, "az storage blob upload"),
+    "no digest": ("boot", boot_unchecked, "sha256sum"),
+    "a digest that is none": ("boot", boot_wordless, "sha256sum"),
+    "another init script": ("boot", boot_other_script, "dr up -s standby"),
+}
+"""Further faults of checks that can fail in several ways: the check, what breaks it, what the fix begins with."""
+
+
+@pytest.mark.parametrize("what", MORE)
+def test_each_way_in_which_a_check_can_fail_is_its_own_finding_with_its_own_fix(
+    standing: Standing, tmp_path: Path, what: str
+) -> None:
+    """READY-4, ACT-1: found by that check alone."""
+    id, fault, fix = MORE[what]
+    mend = fault(standing, tmp_path)
+    try:
+        results = standing.ask()
+    finally:
+        mend()
+    found = {one: r.sentence for one, r in results.items() if r.verdict is not Verdict.READY}
+    assert set(found) == {id}, found
+    assert results[id].verdict is Verdict.NOT_READY
+    assert results[id].fix.startswith(fix)
+    again = standing.ask(id)[id]
+    assert again.verdict is Verdict.READY, again.sentence
 
 
 @pytest.mark.parametrize("id", FAULTS)

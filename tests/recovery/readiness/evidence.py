@@ -49,7 +49,11 @@ GOOD: dict[str, dict[str, Any]] = {
         "usages": [{"name": "BS Family", "used": 0, "limit": 20}],
     },
     "image": {"found": True, "image": "Canonical ubuntu server", "location": "brazilsouth", "version": "24.04.1"},
-    "artifact": {"deployed": "ab", "wanted": "ab", "wrong": [], "script": "part of the definition"},
+    "boot": {
+        "script": "ab", "wantedScript": "ab", "account": "st", "container": "artifacts", "name": "api.tar.gz", "known": True,
+        "source": "api.tar.gz.sha256", "wanted": "cd", "sha256": "cd", "size": 12, "most": 1024, "there": True, "beside": True,
+    },
+    "artifact": {"deployed": "ab", "wanted": "ab"},
     "renewal": {"found": True, "issuer": "Unknown", "renews": "dr cert renew renews it by ACME"},
     "journal": {"records": 4, "damage": [], "open": "", "local": "", "remote": ""},
     "outside": {"places": [{"what": "state backend", "where": "azblob://state", "reason": ""}]},

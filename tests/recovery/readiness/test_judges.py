@@ -148,6 +148,12 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
     ("quota", "restricted", {"restrictions": ["NotAvailableForSubscription"]}),
     ("quota", "not offered", {"offered": False}),
     ("image", "not to be had", {"found": False}),
+    ("boot", "init script cd", {"script": "cd"}),
+    ("boot", "does not declare", {"known": False}),
+    ("boot", "is not there", {"there": False}),
+    ("boot", "beside it is not", {"beside": False}),
+    ("boot", "names no SHA-256", {"wanted": ""}),
+    ("boot", "has digest ef", {"sha256": "ef"}),
     ("artifact", "none", {"deployed": ""}),
     ("renewal", "self-signed", {"issuer": "Self"}),
     ("renewal", "remembered", {"renews": ""}),
@@ -194,6 +200,8 @@ BLIND: list[tuple[str, dict[str, Any]]] = [
     ("dead-man", {"alarms": [{"name": "AWS", "reason": "no answer"}]}),
     ("identities", {"checked": 0}),
     ("quota", {"usages": []}),
+    ("boot", {"script": ""}),
+    ("boot", {"sha256": "", "size": 2048}),
 ]  # fmt: skip
 
 
@@ -224,7 +232,7 @@ def test_exit_codes_put_not_ready_before_unknown_and_nothing_asked_is_unknown() 
 
 
 def test_checks_are_chosen_by_id_or_by_requirement() -> None:
-    assert [c.id for c in named(["READY-4"])] == ["scale-set", "image", "artifact"]
+    assert [c.id for c in named(["READY-4"])] == ["scale-set", "image", "boot", "artifact"]
     with pytest.raises(KeyError):
         named(["READY-99"])
 
