@@ -165,8 +165,25 @@ class Opening:
                         payload=Thing(id, VERSIONS["roles"], body, ""),
                     )
                 )
+            steps += self._on_documents(key, principal)
             steps += self._narrow(key, principal)
         return steps
+
+    def _on_documents(self, key: str, principal: str) -> list[Step]:
+        """Cosmos DB asks its own assignments and no role of Azure's. That of the sync's identity is the program's."""
+        account = self._place.documents
+        if not role(key).documents or key == "sync" or self._look(account, VERSIONS["documents"]) is None:
+            return []
+        id, body = azure.on_documents(account, principal)
+        return [
+            Step(
+                Change.SAME if self._look(id, VERSIONS["documents"]) else Change.MAKE,
+                id,
+                f"grant {key} to {principal}",
+                f"on the documents of {account.rpartition('/')[2]}",
+                payload=Thing(id, VERSIONS["documents"], body, ""),
+            )
+        ]
 
     def _narrow(self, key: str, principal: str) -> list[Step]:
         """Where the footprint's group exists, the deployer's first grant, on the whole subscription, is taken back."""

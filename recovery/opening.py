@@ -16,7 +16,7 @@ from recovery.model import Json
 
 VERSIONS = {
     "group": "2024-03-01", "storage": "2024-01-01", "vault": "2024-11-01", "registry": "2023-07-01",
-    "identity": "2023-01-31", "roles": "2022-04-01", "providers": "2021-04-01",
+    "identity": "2023-01-31", "roles": "2022-04-01", "providers": "2021-04-01", "documents": "2025-10-15",
 }  # fmt: skip
 NAMESPACES = (
     "Microsoft.App", "Microsoft.Compute", "Microsoft.ContainerInstance", "Microsoft.ContainerRegistry",
@@ -92,6 +92,11 @@ class Place:
     def sync(self) -> str:
         """The identity of the sync's workloads, made by the first up."""
         return f"{self.footprint}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-{self.prefix}-sync"
+
+    @property
+    def documents(self) -> str:
+        """The account of the documents, made by the first up."""
+        return f"{self.footprint}/providers/Microsoft.DocumentDB/databaseAccounts/cosmos-{self.prefix}-dr"
 
     @property
     def footprint(self) -> str:

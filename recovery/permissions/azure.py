@@ -68,6 +68,16 @@ def assignment(
     return {"properties": properties}
 
 
+def on_documents(account: str, principal: str) -> tuple[str, dict[str, Any]]:
+    """Id and body of a PUT of Cosmos DB's own role assignment, which no role of Azure's stands in for.
+
+    https://learn.microsoft.com/azure/cosmos-db/how-to-connect-role-based-access-control
+    """
+    definition = f"{account}/sqlRoleDefinitions/{COSMOS_CONTRIBUTOR}"
+    id = f"{account}/sqlRoleAssignments/{assignment_name(account, principal, definition)}"
+    return id, {"properties": {"roleDefinitionId": definition, "scope": account, "principalId": principal}}
+
+
 _WRITE = "Microsoft.Authorization/roleAssignments/write"
 _DELETE = "Microsoft.Authorization/roleAssignments/delete"
 

@@ -20,7 +20,8 @@ together. `dr init` makes the definitions and, with `--grant ROLE=OBJECT_ID`, th
 with harmless calls. A local cloud started with `dr local up --enforce-roles` denies whatever does not stand here.
 
 Making definitions and assignments takes Owner (or User Access Administrator) on the subscription, once. Nobody else
-needs it again. An assignment works a few minutes after it was made; commands wait for it and say so.
+needs it again. Documents are let in by Cosmos DB's own plane alone: once its account stands, `dr init --grant` assigns its
+built-in data contributor there, too, to operator and readiness. An assignment works a few minutes after it was made; commands wait for it and say so.
 
 """
 _PLANES = """## Who reaches which plane from where

@@ -125,7 +125,8 @@ CHECKS: tuple[Check, ...] = (
         people.channels, asks=("settings", "channels"),
     ),
     Check(
-        "identities", "ACT-1", H, "identities", "each identity holds what the program gives it, and nothing beside it",
+        "identities", "ACT-1", H, "identities",
+        "each identity holds what the program gives it in Azure, and on the documents whoever needs them holds it; nothing beside that",
         "dr up -s standby", "the API's identity was made Owner", people.identities, asks=("arm",),
     ),
     Check(

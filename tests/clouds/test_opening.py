@@ -185,6 +185,30 @@ def test_the_tools_identity_becomes_an_operator_once_there_is_something_to_opera
     assert changed(world.opening(image=False).survey()) == wanted
 
 
+def test_who_works_with_documents_is_let_in_by_their_own_plane_too(world: World) -> None:
+    """ACT-1: Cosmos DB asks no role of Azure's; an operator without this could neither sync nor prove anything."""
+    who = {key: str(uuid.uuid4()) for key in ("deployer", "operator", "readiness", "approver")}
+    grants = [(key, principal, "User") for key, principal in who.items()]
+    world.opened(image=False, grants=grants)
+    world.arm.put(world.place.footprint, {"location": "brazilsouth"}, "2024-03-01")
+    account = world.place.documents
+    version = opening.VERSIONS["documents"]
+    body = {
+        "location": "brazilsouth",
+        "kind": "GlobalDocumentDB",
+        "properties": {
+            "databaseAccountOfferType": "Standard",
+            "locations": [{"locationName": "brazilsouth", "failoverPriority": 0}],
+        },
+    }
+    world.arm.put(account, body, version)
+    tools = world.arm.get(world.place.tools, opening.VERSIONS["identity"])["properties"]["principalId"]
+    assert changed(world.opened(image=False, grants=grants)) == []
+    held = [one["properties"] for one in world.arm.list(f"{account}/sqlRoleAssignments", version)]
+    assert {one["principalId"] for one in held} == {who["operator"], who["readiness"], tools}
+    assert {one["scope"] for one in held} == {account}
+
+
 def test_the_syncs_identity_may_find_the_data_once_the_first_up_has_made_it(world: World) -> None:
     world.opened(image=False)
     world.arm.put(world.place.footprint, {"location": "brazilsouth"}, "2024-03-01")

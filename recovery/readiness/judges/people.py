@@ -48,18 +48,19 @@ def channels(facts: Facts) -> Judgement:
 
 
 def identities(facts: Facts) -> Judgement:
-    """Each identity of the footprint holds what docs/permissions.md gives it, and nothing beside it."""
-    lacking = [f"{row.text('who')} lacks {row.text('what')}" for row in facts.rows("lacking")]
-    excess = [f"{row.text('who')} also has {row.text('what')}" for row in facts.rows("excess")]
-    if lacking:
-        return not_ready("; ".join(lacking[:4]))
-    if excess:
-        return not_ready(
-            "; ".join(excess[:4]), "az role assignment delete --ids ID    (or declare why it is needed)"
+    """Each identity holds what docs/permissions.md gives it, in Azure and in the documents' own plane, and no more."""
+    lacking, excess = facts.rows("lacking"), facts.rows("excess")
+    wrong = [f"{row.text('who')} lacks {row.text('what')}" for row in lacking]
+    wrong += [f"{row.text('who')} also has {row.text('what')}" for row in excess]
+    if wrong:
+        more = f"; and {len(wrong) - 4} more" if len(wrong) > 4 else ""
+        return not_ready("; ".join(wrong[:4]) + more, [*lacking, *excess][0].text("fix"))
+    checked, documents = facts.whole("checked"), facts.whole("documents")
+    if not checked or not documents:
+        raise UnseenError(
+            "no role assignment was looked at" + ("" if checked == documents else " in one of two planes")
         )
-    if not facts.whole("checked"):
-        raise UnseenError("no role assignment was looked at")
-    return ready(f"{facts.whole('checked')} role assignments as declared, none beside them")
+    return ready(f"{checked} role assignments and {documents} of the documents as declared, none beside them")
 
 
 def drill(facts: Facts) -> Judgement:

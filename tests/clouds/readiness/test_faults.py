@@ -18,6 +18,7 @@ from clouds import gates
 from clouds.azure.arm import ArmError
 from clouds.gates import package
 from clouds.watchdog import ALARM
+from recovery.permissions import azure, role
 from recovery.readiness.boot import Boot
 from recovery.readiness.boot import boot as read_boot
 from recovery.readiness.model import Verdict
@@ -273,6 +274,54 @@ def identities(s: Standing, _tmp: Path) -> Mend:
     return lambda: s.arm.delete(id, "2022-04-01")
 
 
+SQL = "2025-10-15"
+
+
+def _documents_role(s: Standing, principal: str, definition: str = azure.COSMOS_CONTRIBUTOR) -> Mend:
+    account = s.one("cosmosdb:DatabaseAccount").id
+    id = f"{account}/sqlRoleAssignments/22222222-2222-4333-8444-555555555555"
+    s.arm.put(id, {"properties": {
+        "principalId": principal, "scope": account, "roleDefinitionId": f"{account}/sqlRoleDefinitions/{definition}",
+    }}, SQL)  # fmt: skip
+    return lambda: s.arm.delete(id, SQL)
+
+
+def identities_stranger(s: Standing, _tmp: Path) -> Mend:
+    return _documents_role(s, "99999999-2222-4333-8444-555555555555")
+
+
+def identities_gateway(s: Standing, _tmp: Path) -> Mend:
+    """One of ours, that has nothing to do with documents."""
+    body = s.body(s.one("managedidentity:UserAssignedIdentity", "identity-gateway"))
+    return _documents_role(s, str(body["properties"]["principalId"]), "00000000-0000-0000-0000-000000000001")
+
+
+OLGA = "77777777-2222-4333-8444-555555555555"
+
+
+def identities_operator(s: Standing, _tmp: Path) -> Mend:
+    """An operator in Azure's plane who may not read a document; mended as `dr init --grant` does."""
+    definition = azure.definition_id(s.endpoints.subscription, role("operator"))
+    group = s.one("resources:ResourceGroup").id
+    s.arm.put(definition, azure.definition(s.endpoints.subscription, role("operator")), azure.API_VERSION)
+    id = f"{group}/providers/Microsoft.Authorization/roleAssignments/{azure.assignment_name(group, OLGA, definition)}"
+    s.arm.put(id, azure.assignment(definition, OLGA), azure.API_VERSION)
+    return lambda: s.arm.put(*azure.on_documents(s.one("cosmosdb:DatabaseAccount").id, OLGA), SQL)
+
+
+def identities_left(s: Standing, _tmp: Path) -> Mend:
+    """She is no operator any more, and what she had on the documents was forgotten."""
+    definition = azure.definition_id(s.endpoints.subscription, role("operator"))
+    group = s.one("resources:ResourceGroup").id
+    s.arm.delete(
+        f"{group}/providers/Microsoft.Authorization/roleAssignments/{azure.assignment_name(group, OLGA, definition)}",
+        azure.API_VERSION,
+    )
+    id, body = azure.on_documents(s.one("cosmosdb:DatabaseAccount").id, OLGA)
+    s.arm.put(id, body, SQL)
+    return lambda: s.arm.delete(id, SQL)
+
+
 def drill(s: Standing, _tmp: Path) -> Mend:
     s.drill("failover-2", end="aborted")
     return lambda: s.drill("failover-3")
@@ -313,6 +362,18 @@ MORE: dict[str, tuple[str, Callable[[Standing, Path], Mend], str]] = {
     "no digest": ("boot", boot_unchecked, "sha256sum"),
     "a digest that is none": ("boot", boot_wordless, "sha256sum"),
     "another init script": ("boot", boot_other_script, "dr up -s standby"),
+    "a stranger on the documents": (
+        "identities",
+        identities_stranger,
+        "az cosmosdb sql role assignment delete",
+    ),
+    "an identity of ours with too much": (
+        "identities",
+        identities_gateway,
+        "az cosmosdb sql role assignment delete",
+    ),
+    "an operator without documents": ("identities", identities_operator, f"dr init --grant operator={OLGA}"),
+    "an operator who left": ("identities", identities_left, "az cosmosdb sql role assignment delete"),
 }
 """Further faults of checks that can fail in several ways: the check, what breaks it, what the fix begins with."""
 

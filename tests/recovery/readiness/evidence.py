@@ -67,7 +67,7 @@ GOOD: dict[str, dict[str, Any]] = {
             {"audience": "external", "name": "status page", "outbox": False, "reason": ""},
         ],
     },
-    "identities": {"checked": 3, "lacking": [], "excess": []},
+    "identities": {"checked": 3, "documents": 3, "lacking": [], "excess": []},
     "drill": {"found": True, "run": "failover-1", "outcome": "completed", "age": 86400.0},
     "recovery-time": {"found": True, "run": "failover-1", "seconds": 300.0, "scale": 1.0},
     "dead-man": {
