@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from clouds import stack_files
 from clouds.azure.arm import Arm, ArmError, Patience
 from clouds.dns_resolvers import ask, ask_all, delegation
 from clouds.endpoints import Endpoints, load
@@ -156,6 +157,15 @@ class Doctor:
                 f"the local one at {self.endpoints.arm_url}" if local else "Azure",
             )
         )
+        if local and (salted := stack_files.salted(self.root)):
+            names = " ".join(salted)
+            found.append(
+                Answer(
+                    "environment", "stack files", OK,
+                    f"a bare pulumi left its salt in {names}; `dr` leaves them as they are, and the checkpoints have it",
+                    f"sed -i '/^encryptionsalt:/d' {names}    (before a commit; nothing is lost)",
+                )
+            )  # fmt: skip
         return found
 
     # -- the clouds --------------------------------------------------------------------------------------------

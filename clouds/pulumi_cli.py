@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from clouds import stack_files
 from recovery.errors import BadInput, DrError, Failed, Stopped, Unobserved
 from recovery.model import Json
 from recovery.pulumi_events import plain, three_parts
@@ -99,6 +100,16 @@ class PulumiCli:
         writes the checkpoint and gives its lock back; KeyboardInterrupt is raised when it has ended. A second
         Ctrl-C makes it stop at once.
         """
+        with stack_files.kept(self.root, self.environment()):
+            return self._stream(args, on_line, stdin, on_start)
+
+    def _stream(
+        self,
+        args: Sequence[str],
+        on_line: Callable[[str], None],
+        stdin: str | None,
+        on_start: Callable[[int], None],
+    ) -> tuple[int, str]:
         command = [self.path(), *args, "--non-interactive", "--color=never"]
         process = subprocess.Popen(  # noqa: S603 - a fixed program; arguments are a list, no shell
             command,

@@ -25,6 +25,7 @@ from typing import Any
 from aiohttp import web
 
 from clouds.endpoints import LOCAL_SUBSCRIPTION
+from clouds.stack_files import FALLBACK
 from clouds.sync.names import source_names
 from localcloud import graph, processes, registry
 from localcloud.arm.defaults.common import Context, DataPlane
@@ -287,8 +288,9 @@ class LocalServer:
             "ARM_CLIENT_SECRET": "none-is-needed-here",
             # Without the side files of the folder's objects, which are written in place: a read that meets one half written fails.
             "PULUMI_BACKEND_URL": f"file://{backend}?metadata=skip",
-            # One for all local clouds: `pulumi stack init` leaves its salt in the stack file, where the next one finds it.
+            # One for all local clouds: a salt that a bare `pulumi` left in the stack file serves the next one.
             "PULUMI_CONFIG_PASSPHRASE": "local-cloud-only",
+            FALLBACK: "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
         if provider_port := provider_port or self.provider_port:

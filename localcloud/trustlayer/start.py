@@ -13,6 +13,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from clouds.stack_files import FALLBACK
 from localcloud.trustlayer.binaries import missing
 from recovery.errors import Failed
 from recovery.model import Json
@@ -45,7 +46,7 @@ class LocalSite:
         return {
             "DR_TRUSTLAYER": str(self.file), "DR_HOME": str(self.state / "home"), "DR_GATE_LOG": str(self.state / "gates.log"),
             "PULUMI_DEBUG_PROVIDERS": str(self.body["attach"]), "PULUMI_BACKEND_URL": f"file://{backend}?metadata=skip",
-            "PULUMI_CONFIG_PASSPHRASE": "local-only", "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_CONFIG_PASSPHRASE": "local-only", "PULUMI_SKIP_UPDATE_CHECK": "true", FALLBACK: "true",
         }  # fmt: skip
 
     def happen(self, what: str, **more: Json) -> None:

@@ -24,6 +24,7 @@ from clouds.checkpoint import hand_over
 from clouds.endpoints import load
 from clouds.program import desired, project_root
 from clouds.pulumi_cli import PulumiCli
+from clouds.stack_files import PULUMIS_OWN
 from recovery import chunks
 from recovery.arm.catalogue import CATALOGUE
 from recovery.drift import report as drift_report
@@ -258,16 +259,13 @@ def _number(read: Callable[[], Mapping[str, Json]], *path: str) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-PULUMIS_OWN = ("encryptionsalt:", "secretsprovider:", "encryptedkey:")
-"""Lines of a stack file that belong to one backend and one passphrase."""
-
-
 def _own_copy(root: Path, copy: Path) -> Path:
     """The program in a folder of its own: `pulumi stack init` writes into the stack file, and a person's stays as it is."""
     copy.mkdir()
+    own = tuple(f"{key}:" for key in PULUMIS_OWN)
     for file in root.glob("Pulumi*.yaml"):
         lines = file.read_text().splitlines(keepends=True)
-        (copy / file.name).write_text("".join(line for line in lines if not line.startswith(PULUMIS_OWN)))
+        (copy / file.name).write_text("".join(line for line in lines if not line.startswith(own)))
     shutil.copy(root / "__main__.py", copy)
     shutil.copytree(root / "components", copy / "components", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("clouds", "recovery"):

@@ -48,6 +48,35 @@ def test_a_secret_goes_in_by_a_pipe_and_lines_come_out_as_they_are_written(tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["pulumi"]
 
 
+TRACKED = "# ours\nconfig:\n  standby:mode: standby # the only key that differs\n"
+SALTED = "config: {'standby:mode': standby}\nencryptionsalt: v1:a=:v1:b\n"
+"""The same as the real CLI writes it: anew, with the salt at the end."""
+
+
+@pytest.mark.parametrize(
+    ("fallback", "written", "stays"),
+    [
+        ("true", SALTED, True),
+        ("true", SALTED.replace("standby}", "active}"), False),  # somebody's `pulumi config set`
+        ("true", "\t: no yaml", False),
+        ("", SALTED, False),  # no local cloud: the salt is needed
+        ("false", SALTED, False),
+    ],
+)
+def test_on_a_local_cloud_the_stack_file_stays_as_it_is_tracked(
+    tmp_path: Path, fallback: str, written: str, stays: bool
+) -> None:
+    file = tmp_path / "Pulumi.standby.yaml"
+    file.write_text(TRACKED)
+    file.chmod(0o640)
+    cli = child(tmp_path, f"open('Pulumi.standby.yaml', 'w').write({written!r}); sys.exit(3)")
+    done = cli.with_environ(PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER=fallback).attempt("preview")
+    assert done.code == 3
+    assert file.read_text() == (TRACKED if stays else written)
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Pulumi.standby.yaml", "pulumi"]
+
+
 def test_a_child_that_ends_without_reading_its_input_is_judged_by_its_exit_code(tmp_path: Path) -> None:
     cli = child(tmp_path, "sys.stderr.write('error: no stack named x'); sys.exit(255)")
     with pytest.raises(BadInput):

@@ -90,3 +90,14 @@ def test_the_checkpoint_of_the_first_release_still_refreshes(ready: Bench) -> No
     assert {urn: op for urn, op in planned_for.items() if op not in ("same", "update", "create")} == {}
     assert {urn for urn, op in planned_for.items() if op == "create"} & held == set()
     assert len(held) > 40, "else nothing was taken over"
+
+
+def test_dr_leaves_the_stack_files_as_they_are_tracked(ready: Bench) -> None:
+    """The CLI writes its salt into them; on a local cloud the checkpoints have it."""
+    files = {name: (ROOT / name).read_bytes() for name in ("Pulumi.standby.yaml", "Pulumi.active.yaml")}
+    for name, data in files.items():
+        (ready.project / name).write_bytes(data)
+    for command in (("preview", "-s", "active", "--engine", "pulumi"), ("handover", "standby", "active")):
+        done = ready.dr(*command)
+        assert done.code in (0, 3), done.said
+    assert {name: (ready.project / name).read_bytes() for name in files} == files
