@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import groupby
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -44,12 +45,25 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A heading over so many columns. label: "" where there is no room for one."""
+
+    label: str
+    columns: int
+
+
+@dataclass(frozen=True)
 class Grid:
-    """rows over columns of equal length. heads: a label for some columns, "" for the rest. unit: what a column is."""
+    """rows over columns of equal length. years, months: headings over all columns. unit: what a column is."""
 
     rows: tuple[Row, ...]
-    heads: tuple[str, ...]
+    years: tuple[Span, ...]
+    months: tuple[Span, ...]
     unit: str
+
+
+ROOM = 3
+"""Columns that a heading needs: at their narrowest (9 px and 2 between) "2026" and "May" are as wide."""
 
 
 def grid(runs: Sequence[Report], today: date) -> Grid:
@@ -70,10 +84,18 @@ def grid(runs: Sequence[Report], today: date) -> Grid:
         cells = tuple(_cell(weeks.get(n, []), starts[n]) for n in range(WEEKS))
         last = newest[id]
         rows.append(Row(id, last.title, last.requirement, cells, _percent(good, len(every))))
-    heads = tuple(
-        f"{s:%b %Y}" if n == 0 or s.month != starts[n - 1].month else "" for n, s in enumerate(starts)
+    return Grid(
+        tuple(rows), _spans([f"{s:%Y}" for s in starts]), _spans([f"{s:%Y}-{s:%b}" for s in starts]), "a week"
     )
-    return Grid(tuple(rows), heads, "a week")
+
+
+def _spans(names: Sequence[str]) -> tuple[Span, ...]:
+    """Columns of one name in a row, as one heading: what stands behind its last dash."""
+    found = []
+    for name, columns in groupby(names):
+        width = len(list(columns))
+        found.append(Span(name.rpartition("-")[2] if width >= ROOM else "", width))
+    return tuple(found)
 
 
 def _cell(found: Sequence[tuple[str, Result]], start: date) -> Cell:

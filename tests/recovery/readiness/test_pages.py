@@ -6,7 +6,7 @@ import html
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -147,6 +147,18 @@ def test_the_worst_stands_first_and_an_unknown_before_what_is_ready() -> None:
 def test_a_week_without_a_run_is_empty_and_not_green() -> None:
     grid = pages.grid([made(DAY)], DAY.date())
     assert [c.css for c in grid.rows[0].cells].count("none") == pages.WEEKS - 1
+
+
+@pytest.mark.parametrize("day", [DAY.date() - timedelta(days=n) for n in range(0, 371, 1)])
+def test_headings_cover_every_week_and_none_stands_where_it_would_run_into_the_next(day: date) -> None:
+    grid = pages.grid([], day)
+    for spans in (grid.years, grid.months):
+        assert sum(span.columns for span in spans) == pages.WEEKS
+        assert all(
+            len(span.label) in (3, 4) if span.columns >= pages.ROOM else not span.label for span in spans
+        )
+    assert sum(bool(span.label) for span in grid.months) >= 11
+    assert sum(bool(span.label) for span in grid.years) >= 1
 
 
 def test_the_duration_line_stays_inside_its_drawing() -> None:
