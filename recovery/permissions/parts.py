@@ -30,7 +30,10 @@ def grants(why: str, *actions: str) -> tuple[Grant, ...]:
     return tuple(Grant(action, why) for action in actions)
 
 
+ASK = grants("dr doctor asks what this identity may do", "Microsoft.Authorization/permissions/read")
+
 LOOK = (
+    *ASK,
     *grants("drift, plans and gates compare it", *(f"{kind}/read" for kind in kinds())),
     *grants(
         "what a plain GET does not show: throughput, functions, settings",
@@ -48,6 +51,7 @@ LOOK = (
 """Reads of everything that is declared, and of what is told apart from it."""
 
 ABOVE = (
+    *ASK,
     *grants(
         "quota, stock and the image before a failover: asked of the region, which lies above every group",
         "Microsoft.Compute/locations/usages/read", "Microsoft.Compute/skus/read",

@@ -20,7 +20,7 @@ from recovery.permissions.parts import grants
 
 DEPLOYER = Role(
     "deployer", "Standby DR deployer", "who builds and changes the footprint (a person, or CI)",
-    ("up", "preview", "handover", "drift", "desired", "resume"), Need.GROUP_OR_SUBSCRIPTION,
+    ("up", "preview", "handover", "drift", "desired", "resume", "doctor"), Need.GROUP_OR_SUBSCRIPTION,
     actions=(
         *parts.LOOK,
         *grants("the footprint is declared", *(f"{kind}/write" for kind in parts.kinds())),
@@ -38,7 +38,7 @@ DEPLOYER = Role(
 
 OPERATOR = Role(
     "operator", "Standby DR operator", "who fails over and back (Tech Lead, DevOps, SRE)",
-    ("up", "preview", "handover", "drift", "status", "failover", "rollback", "resume", "pause", "abort", "skip", "sync", "precheck", "cert", "in-azure"),
+    ("up", "preview", "handover", "drift", "status", "failover", "rollback", "resume", "pause", "abort", "skip", "sync", "precheck", "cert", "in-azure", "doctor"),
     Need.GROUP,
     actions=(
         *parts.LOOK, *parts.DIALS, *parts.DIAL_JOINS, *parts.CHALLENGE, *parts.SIGNED_URLS, *parts.RUN_INSIDE,
@@ -56,6 +56,7 @@ SYNC = Role(
     "sync", "Standby DR sync job", "the scheduled and the continuous sync (a managed identity)",
     ("sync",), Need.GROUP,
     actions=(
+        *parts.ASK,
         *grants(
             "where the data lives in Azure is asked, not guessed", "Microsoft.Resources/subscriptions/resourceGroups/read",
             "Microsoft.Storage/storageAccounts/read", "Microsoft.DocumentDB/databaseAccounts/read",
@@ -76,7 +77,6 @@ READINESS = Role(
     actions=(
         *parts.LOOK, *parts.CHALLENGE,
         *grants("the dead man's switch fires or not", "Microsoft.AlertsManagement/alerts/read"),
-        *grants("dr doctor asks what this identity may do", "Microsoft.Authorization/permissions/read"),
     ),
     data=(*parts.BLOBS_READ, *parts.BLOBS_WRITE, *parts.BLOBS_DELETE, *parts.CERTIFICATE_READ, *parts.CERTIFICATE_WRITE),
     documents=parts.DOCUMENTS,
@@ -89,10 +89,13 @@ READINESS = Role(
 
 APPROVER = Role(
     "approver", "Standby DR approver", "who approves (CTO, Tech Lead, Incident Commander), from any machine",
-    ("approve", "status", "journal"), Need.JOURNAL,
-    actions=grants(
-        "the journal's account is found", "Microsoft.Storage/storageAccounts/read",
-        "Microsoft.Storage/storageAccounts/blobServices/containers/read",
+    ("approve", "status", "journal", "doctor"), Need.JOURNAL,
+    actions=(
+        *parts.ASK,
+        *grants(
+            "the journal's account is found", "Microsoft.Storage/storageAccounts/read",
+            "Microsoft.Storage/storageAccounts/blobServices/containers/read",
+        ),
     ),
     data=(*parts.BLOBS_READ, *parts.BLOBS_WRITE),
     notes=("It leaves signed words in the journal; what is done with them is the operator's run.",),
@@ -100,7 +103,7 @@ APPROVER = Role(
 
 REMOVER = Role(
     "remover", "Standby DR remover", "who takes the standby down; assigned for the day, and taken away again",
-    ("teardown",), Need.GROUP,
+    ("teardown", "doctor"), Need.GROUP,
     actions=(
         *parts.LOOK,
         *grants("the way out", *(f"{kind}/delete" for kind in parts.kinds() if kind != "Microsoft.Resources/tags")),
