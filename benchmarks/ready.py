@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import localcloud
@@ -30,13 +31,18 @@ def main(argv: Sequence[str] = ()) -> int:
     ):
         os.environ.update(cloud.environment)
         from clouds.direct_engine import DirectEngine
-        from clouds.program import project_root
+        from clouds.azure.arm import Arm
+        from clouds.endpoints import load
+        from clouds.program import desired, project_root
         from clouds.readiness.run import run
         from clouds.readiness.world import ReadyWorld
+        from localcloud import archive
 
         root = project_root()
         engine = DirectEngine(root)
         engine.up("standby", allow=DIALS_ONLY | {Action.CREATE}, on_event=lambda _event: None)
+        with closing(Arm(load(cloud.environment))) as arm:
+            archive.put_in(desired(root, "standby", cloud.environment), arm, load(cloud.environment))
         cloud.control("PUT", "latency", {"reads": LATENCY, "writes": LATENCY, "data": LATENCY})
         worst = 0.0
         for number in range(RUNS + 1):
