@@ -30,8 +30,8 @@ def main(argv: Sequence[str] = ()) -> int:
         localcloud.start(Path(folder) / "cloud", SCALE, with_parent=True) as cloud,
     ):
         os.environ.update(cloud.environment)
-        from clouds.direct_engine import DirectEngine
         from clouds.azure.arm import Arm
+        from clouds.direct_engine import DirectEngine
         from clouds.endpoints import load
         from clouds.program import desired, project_root
         from clouds.readiness.run import run

@@ -78,7 +78,7 @@ def drill(facts: Facts) -> Judgement:
 def recovery_time(facts: Facts) -> Judgement:
     """The recovery time that the last drill measured, people's waiting time apart, against the goal."""
     if not facts.flag("found"):
-        return not_ready("no recovery time has been measured: there was no drill")
+        return not_ready("no recovery time has been measured: there was no drill", "dr failover --drill")
     seconds, scale = facts.number("seconds"), facts.number("scale")
     note = f" (simulated: 1/{scale:g} of real durations)" if scale != 1 else ""
     if seconds > RTO_SECONDS:
@@ -86,9 +86,13 @@ def recovery_time(facts: Facts) -> Judgement:
     return ready(f"{hours(seconds)}{note} measured in {facts.text('run')}, the goal is {hours(RTO_SECONDS)}")
 
 
+TELL = "edit standby:monitoring emails in Pulumi.standby.yaml and Pulumi.active.yaml, then: dr up -s standby"
+"""Whom the rule in Azure tells is the program's to say."""
+
+
 def watched(facts: Facts) -> Judgement:
     """The dead man's switch stands in both clouds, is armed, and is not firing (SYNC-4)."""
-    wrong, blind, said = [], [], []
+    wrong, blind, said, fix = [], [], [], ""
     for row in facts.rows("alarms"):
         name = row.text("name")
         if reason := row.text("reason"):
@@ -99,12 +103,13 @@ def watched(facts: Facts) -> Judgement:
             wrong.append(f"{name} is switched off")
         elif not row.words("tells"):
             wrong.append(f"{name} tells nobody")
+            fix = fix or (TELL if name.startswith("Azure") else "dr watchdog arm --topic ARN")
         elif row.flag("firing"):
             wrong.append(f"{name} is firing: a scheduled run did not happen")
         else:
             said.append(name)
     if wrong:
-        return not_ready("; ".join(wrong))
+        return not_ready("; ".join(wrong), fix)
     if blind:
         return unknown("; ".join(blind))
     if not said:

@@ -188,6 +188,19 @@ def test_what_is_wrong_is_not_ready_named_and_has_a_fix(id: str, says: str, chan
     assert result.fix
 
 
+def test_the_fix_is_the_one_that_mends_what_was_found() -> None:
+    """Seen on a standby of the real CLI: `dr watchdog arm` mends nothing that the program declares."""
+    azure, aws = GOOD["dead-man"]["alarms"]
+
+    def fix(id: str, change: dict[str, Any]) -> str:
+        return judged(BY_ID[id], Seen(GOOD[id] | change)).fix
+
+    assert "standby:monitoring" in fix("dead-man", {"alarms": [azure | {"tells": []}, aws]})
+    assert fix("dead-man", {"alarms": [azure, aws | {"tells": []}]}).startswith("dr watchdog arm --topic")
+    assert fix("dead-man", {"alarms": [azure, aws | {"enabled": False}]}) == "dr watchdog arm"
+    assert fix("recovery-time", {"found": False}) == "dr failover --drill"
+
+
 BLIND: list[tuple[str, dict[str, Any]]] = [
     *(("site", {"answers": [{"where": "it", "status": status, "reason": "", "sha256": ""}]}) for status in sorted(UNREADABLE)),
     ("site", {"answers": [{"where": "it", "status": 200, "reason": "", "sha256": "a proxy's page"}]}),
