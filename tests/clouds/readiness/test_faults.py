@@ -17,6 +17,7 @@ import pytest
 from clouds import gates
 from clouds.azure.arm import ArmError
 from clouds.gates import package
+from clouds.readiness import day
 from clouds.watchdog import ALARM
 from recovery.permissions import azure, role
 from recovery.readiness.boot import Boot
@@ -413,3 +414,21 @@ def test_the_fault_is_found_by_its_check_alone_and_the_fix_makes_it_ready(
     assert results[id].fix
     again = standing.ask(id)[id]
     assert again.verdict is Verdict.READY, again.sentence
+
+
+def test_nothing_of_an_archive_above_the_bound_is_fetched_and_that_is_unknown(
+    standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """READY-4: bounded in size; what was not fetched is never called right."""
+    away = standing.fault(
+        door="blob", method="GET", path=r"\.tar\.gz$", status=403, code="AuthorizationFailure"
+    )
+    try:
+        fetched = standing.ask("boot")["boot"]
+        monkeypatch.setattr(day, "MOST_BYTES", 100)
+        large = standing.ask("boot")["boot"]
+    finally:
+        away()
+    assert (fetched.verdict, large.verdict) == (Verdict.UNKNOWN, Verdict.UNKNOWN)
+    assert "403" in fetched.sentence, "the door refuses whoever fetches it"
+    assert "more than the 100" in large.sentence
