@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
-import re
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, partial
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,23 +18,19 @@ from urllib.parse import urlsplit
 from clouds import stack_files
 from clouds.azure.arm import Arm, ArmError, Patience
 from clouds.dns_resolvers import ask, ask_all, delegation
+from clouds.doctor_rights import Rights, brief
 from clouds.endpoints import Endpoints, load
 from clouds.program import desired
 from recovery.arm.catalogue import CATALOGUE
 from recovery.errors import DrError
 from recovery.model import Desired, Json
-from recovery.permissions import ROLES, Need, Role, role
-from recovery.permissions.azure import COSMOS_CONTRIBUTOR
-from recovery.permissions.parts import STATE_KEY
-from recovery.readiness.doctor import MISSING, OK, UNKNOWN, Answer, lacking
+from recovery.permissions import role
+from recovery.readiness.doctor import MISSING, OK, UNKNOWN, Answer
 
 PULUMI = (3, 200)
 """The oldest CLI whose `--expect-no-changes` exits 7 and whose `up` takes `--exclude` (measured with 3.260)."""
 
 SECONDS = 5.0
-OPS = "-ops"
-"""How the name of the group ends that holds state, key and image (recovery.opening.Place)."""
-
 NAMES = {
     "azure-native:storage:StorageAccount": (
         "Microsoft.Storage",
@@ -60,13 +53,14 @@ class Doctor:
         self.arm = Arm(
             self.endpoints, patience=Patience(attempts=2, backoff=0.2 * real, longest=real, timeout=SECONDS)
         )
+        self.rights = Rights(self.arm, self.endpoints, environ, self.role)
 
     def all(self) -> list[Answer]:
         """Every question, asked at the same time; the order is that of a first day."""
         declared, why = self._declared()
         asked: list[Callable[[], list[Answer]]] = [
             self._python, self._cli, self._packages, self._environment, self._azure, self._aws,
-            partial(self._permissions, declared), partial(self._reach, declared), partial(self._names, declared),
+            partial(self.rights.asked, declared), partial(self._reach, declared), partial(self._names, declared),
             partial(self._delegation, declared),
         ]  # fmt: skip
         with ThreadPoolExecutor(len(asked), thread_name_prefix="doctor") as pool:
@@ -184,14 +178,14 @@ class Doctor:
             body = self.arm.get(f"/subscriptions/{self.endpoints.subscription}", "2022-12-01")
         except ArmError as error:
             if error.status == 403:  # it knows who asks; whoever has a role in a group need not see the whole
-                who = f"object id {self.me}" if self.me else "its object id is not told"
+                who = f"object id {self.rights.me}" if self.rights.me else "its object id is not told"
                 return [
                     Answer(
                         "credentials", question, OK, f"taken ({who}); the subscription itself is not shown"
                     )
                 ]
             says = MISSING if error.status == 401 else UNKNOWN
-            return [Answer("credentials", question, says, _brief(error), "az login")]
+            return [Answer("credentials", question, says, brief(error), "az login")]
         state = str(body.get("state"))
         return [
             _say(
@@ -202,20 +196,6 @@ class Doctor:
                 "az account list",
             )
         ]
-
-    @cached_property
-    def me(self) -> str:
-        """Object id of whoever asks, "" where it cannot be told."""
-        if self.environ.get("DR_OBJECT_ID") or self.endpoints.arm_token is not None:
-            return self.environ.get("DR_OBJECT_ID", "")
-        return whose_token(f"{self.endpoints.arm_url}/.default")
-
-    def _mend(self, error: ArmError | None = None) -> str:
-        """What mends a denial: the role. Anything else that Azure did not answer: signing in."""
-        if error is not None and error.status != 403:
-            return "az login"
-        who = self.me or "OBJECT_ID"
-        return f"dr init --grant {self.role.key}={who}    (as the subscription's Owner; it works some minutes later)"
 
     def _aws(self) -> list[Answer]:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -242,104 +222,6 @@ class Doctor:
             ]
         asks = "; what it may do there is asked by: dr sync all --dry-run" if self.role.aws else ""
         return [Answer("credentials", question, OK, f"{who['Arn']}{asks}")]
-
-    def _permissions(self, declared: list[Desired]) -> list[Answer]:
-        """Each grant of the role, and of the one that comes with it, against what Azure says that this identity may do."""
-        answers = []
-        for one in (self.role, *(r for r in ROLES if self.role.key in r.comes_with)):
-            for scopes in self._scopes(one, declared):
-                answers += self._granted(one, scopes)
-        return answers + self._documents(declared)
-
-    def _scopes(self, one: Role, declared: list[Desired]) -> list[list[str]]:
-        """Where it is asked for: each a list of which the first that exists is taken."""
-        subscription = f"/subscriptions/{self.endpoints.subscription}"
-        group = next((d.id for d in declared if d.type == "azure-native:resources:ResourceGroup"), "")
-        if one.scope is Need.SUBSCRIPTION:
-            return [[subscription]]
-        if one.scope is Need.JOURNAL:
-            return [[d.id for d in declared if d.options.get("name") == "storage-journal"]]
-        places = [[s for s in (group, subscription) if s]]
-        if {g.action for g in STATE_KEY} <= {g.action for g in one.data} and group.endswith("-dr"):
-            places.append(
-                [f"{group.removesuffix('-dr')}-ops"]
-            )  # state and key (dr init): there only where it was run
-        return places
-
-    def _granted(self, one: Role, scopes: Sequence[str]) -> list[Answer]:
-        """Permissions - List at the first of these scopes that exists."""
-        for scope in scopes:
-            try:
-                entries = self.arm.list(
-                    f"{scope}/providers/Microsoft.Authorization/permissions", "2022-04-01"
-                )
-            except ArmError as error:
-                if error.missing:
-                    continue  # before the first up the subscription is asked
-                says = (
-                    MISSING if error.status == 403 else UNKNOWN
-                )  # not even this may be asked: the role is not there
-                return [
-                    Answer(
-                        "permissions",
-                        f"role {one.key} at {_last(scope)}",
-                        says,
-                        _brief(error),
-                        self._mend(error),
-                    )
-                ]
-            lacked = lacking(one, entries)
-            fix, total = self._mend(), len(one.actions) + len(one.data)
-            head = Answer("permissions", f"role {one.key} (docs/permissions.md)", MISSING if lacked else OK,
-                          f"{total - len(lacked)} of {total} granted at {_last(scope)}", fix if lacked else "")  # fmt: skip
-            return [head, *(Answer("permissions", action, MISSING, why, fix) for action, why in lacked)]
-        question = f"role {one.key}"
-        if not self.endpoints.subscription:
-            return [
-                Answer(
-                    "permissions", question, UNKNOWN, "no scope to ask at", "export ARM_SUBSCRIPTION_ID=..."
-                )
-            ]
-        if scopes and scopes[0].endswith(OPS):
-            return []  # nobody has made a state backend: there is nothing to open
-        return [Answer("permissions", question, OK, "there is nothing to ask at before the first up")]
-
-    def _documents(self, declared: list[Desired]) -> list[Answer]:
-        """Cosmos DB's own plane, which asks no role of Azure's: is there an assignment for this identity?"""
-        account = next((d for d in declared if d.type == "azure-native:cosmosdb:DatabaseAccount"), None)
-        if account is None or not self.role.documents:
-            return []
-        question = f"role {self.role.key}: documents (Cosmos DB's own plane)"
-        version = CATALOGUE["azure-native:cosmosdb:SqlResourceSqlRoleAssignment"].api_version
-        try:
-            self.arm.get(account.id, CATALOGUE[account.type].api_version)
-            listed = self.arm.list(f"{account.id}/sqlRoleAssignments", version)
-        except ArmError as error:
-            if error.missing:
-                return [Answer("permissions", question, OK, "after the first up")]
-            return [Answer("permissions", question, UNKNOWN, _brief(error), self._mend(error))]
-        held = [one["properties"] for one in listed]
-        mine = {
-            str(p["roleDefinitionId"]).rpartition("/")[2]
-            for p in held
-            if self.me and str(p["principalId"]).lower() == self.me.lower()
-        }
-        if COSMOS_CONTRIBUTOR in mine:
-            return [Answer("permissions", question, OK, "its data contributor is assigned")]
-        if not self.me and self.endpoints.cosmos_key:
-            return [Answer("permissions", question, OK, "the local cloud's key opens them for its Owner")]
-        detail = f"none of its {len(held)} assignments names object id {self.me or '(unknown)'}"
-        if self.me and self.endpoints.cosmos_key:  # no groups of people in a local cloud
-            return [Answer("permissions", question, MISSING, detail, self._mend())]
-        return [
-            Answer(
-                "permissions",
-                question,
-                UNKNOWN,
-                f"{detail}; a group may",
-                f"{self._mend()}, or by really doing it: dr ready --check cosmos",
-            )
-        ]
 
     def _reach(self, declared: list[Desired]) -> list[Answer]:
         """A connection to each door that the tools use, as this machine reaches it."""
@@ -383,7 +265,7 @@ class Doctor:
                 continue
             except ArmError as error:
                 if not error.missing:
-                    answers.append(Answer("names", name, UNKNOWN, _brief(error), self._mend(error)))
+                    answers.append(Answer("names", name, UNKNOWN, brief(error), self.rights.mend(error)))
                     continue
             answers.append(self._free(one, name))
         return answers
@@ -413,7 +295,7 @@ class Doctor:
         try:
             said = self.arm.post(path, {"name": name, "type": kind}, version, idempotent=True)
         except ArmError as error:
-            return Answer("names", name, UNKNOWN, _brief(error), self._mend(error))
+            return Answer("names", name, UNKNOWN, brief(error), self.rights.mend(error))
         if said.get("nameAvailable") is True:
             return Answer("names", name, OK, "free")
         return Answer("names", name, MISSING, str(said.get("message") or said.get("reason") or "taken"), fix)
@@ -436,8 +318,8 @@ class Doctor:
                     "delegation",
                     question,
                     says,
-                    "after the first up" if error.missing else _brief(error),
-                    "" if error.missing else self._mend(error),
+                    "after the first up" if error.missing else brief(error),
+                    "" if error.missing else self.rights.mend(error),
                 )
             ]
         heard = delegation(name, self.endpoints.parent, self.endpoints.resolvers, SECONDS)
@@ -471,35 +353,6 @@ def _safely(part: Callable[[], list[Answer]]) -> list[Answer]:
                 "dr doctor    (again)",
             )
         ]
-
-
-def whose_token(scope: str) -> str:
-    """Object id in the token that Azure gives us (`oid`), "" where there is none to be had or to be read."""
-    from azure.core.exceptions import AzureError
-    from azure.identity import DefaultAzureCredential
-
-    try:
-        body = DefaultAzureCredential().get_token(scope).token.split(".")[1]
-        found: Json = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        return str(found.get("oid") or "")
-    except (AzureError, ValueError, IndexError, AttributeError):
-        return ""
-
-
-def _last(scope: str) -> str:
-    return scope.rpartition("/")[2] if scope.count("/") > 2 else "the subscription"
-
-
-_ACTION = re.compile(r"action '([^']+)'")
-
-
-def _brief(error: ArmError) -> str:
-    """One line: for a denial the action that was denied."""
-    action = _ACTION.search(error.message)
-    if error.status == 403 and action:
-        return f"403: this identity may not do {action[1]} there"
-    text = " ".join(str(error).split())
-    return text if len(text) <= 200 else f"{text[:199]}…"
 
 
 def _say(group: str, question: str, good: bool, detail: str, fix: str) -> Answer:
