@@ -93,6 +93,8 @@ class Bench:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # a shell's background job is told to ignore Ctrl-C, and what it starts inherits that
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.begun.append(process)
         return process
