@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from clouds.azure.arm import Arm, ArmError
+from clouds.azure.arm import Arm, ArmError, fix_of
 from clouds.azure.role_ready import RoleReady
 from clouds.azure.vaults import Certificate, Certificates, days_left
 from clouds.endpoints import Endpoints
@@ -99,7 +99,7 @@ class SiteCertificate:
         except ArmError as error:
             raise Unobserved(
                 f"the vault cannot be read: {error}", "what certificate the site has is not known",
-                "dr doctor    (has the standby been built? dr up -s standby --first-build)", retry=True,
+                fix_of(error, "dr doctor    (has the standby been built? dr up -s standby --first-build)"), retry=True,
             ) from error  # fmt: skip
 
     def look(self, now: datetime) -> Seen:

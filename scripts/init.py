@@ -222,8 +222,11 @@ def _verdict(steps: Sequence[Step], dry_run: bool, file: Path | None) -> str:
     if dry_run:
         return f"Nothing was made: {counted(steps)}. Without --dry-run it is."
     done = f"{len(made)} made or mended" if made else "Nothing to do: all of it was there"
-    return f"{done}, {len(steps) - len(made)} as they were." + (
-        f" Next: set -a; . ./{file}; set +a" if file else ""
+    granted = any(s.what.startswith("grant") for s in made)
+    return (
+        f"{done}, {len(steps) - len(made)} as they were."
+        + (" A new grant works some minutes later (dr doctor says when)." if granted else "")
+        + (f" Next: set -a; . ./{file}; set +a" if file else "")
     )
 
 

@@ -295,10 +295,12 @@ def _ensure(blob: Any) -> None:
 
 
 def _unreachable(error: Exception) -> Unobserved:
+    from clouds.azure.arm import fix_of
+
     return Unobserved(
         f"the lock blob {BLOB} cannot be reached: {error}".splitlines()[0],
         "without the lock nobody can say whether another run is changing the footprint",
-        "dr status    (then run the same command again)",
+        fix_of(error, "dr status    (then run the same command again)"),
         retry=True,
     )
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clouds.azure.arm import Arm, ArmError
+from clouds.azure.arm import Arm, ArmError, fix_of
 from clouds.endpoints import Endpoints, load
 from clouds.objects.blob import BlobStore
 from clouds.objects.container import container_client, open_container
@@ -66,7 +66,7 @@ class SyncWorld:
             except ArmError as error:
                 raise Unobserved(
                     f"{name} cannot be read: {error}", "the data's place in Azure is not known without it",
-                    "dr status    (has the standby been built? dr up -s standby --first-build)", retry=True,
+                    fix_of(error, "dr status    (has the standby been built? dr up -s standby --first-build)"), retry=True,
                 ) from error  # fmt: skip
         return self._bodies[name]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from clouds.azure.arm import Arm, ArmError
+from clouds.azure.arm import Arm, ArmError, fix_of
 from tests.clouds.azure.http_script import Answer, Cloud, cloud, error
 
 ID = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.X/y/z"
@@ -171,3 +171,17 @@ def test_the_next_pages_token_is_in_no_message(az: Cloud, arm: Arm) -> None:
     with pytest.raises(ArmError) as caught:
         arm.get(f"{az.url}/l?token=canary", V)
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "fix"),
+    [
+        (ArmError(403, "AuthorizationFailed", "may not"), "dr doctor"),
+        (ArmError(404, "ResourceNotFound", "not there"), "dr status"),
+        (ArmError(0, "NoAnswer", "timed out"), "dr status"),
+        (ValueError("garbage"), "dr status"),
+    ],
+)
+def test_a_denial_leads_to_the_roles_and_anything_else_does_not(error: Exception, fix: str) -> None:
+    """ACT-1: the first command after a grant is often denied; that is no reason to build the standby again."""
+    assert fix_of(error, "dr status").startswith(fix)
