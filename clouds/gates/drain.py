@@ -81,7 +81,7 @@ def _look(props: Mapping[str, Json], world: World) -> Seen:
     if seen.observed != DRAINED or capacity == 0:
         return seen
     try:
-        returned = journal.ask(props, world)
+        returned = journal.ask(props, world, left=True)
     except (ArmError, DrError) as error:
         return Seen(UNKNOWN, f"the journal cannot be read, so it is not known what is in AWS: {error}")
     problems = list(returned.problems)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from clouds.gates.world import World, version
 from recovery.model import Json
-from recovery.sync.returned import FLOWS, carried_since, missing
+from recovery.sync.returned import FLOWS, carried_since, missing, proves
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,11 @@ class Returned:
     since: float | None = None
 
 
-def ask(props: Mapping[str, Json], world: World) -> Returned:
+def ask(props: Mapping[str, Json], world: World, *, left: bool = False) -> Returned:
     """Read the direction, what is owed, and the newest run of each flow. Raises ArmError or DrError when it cannot be read.
 
-    props: journalAccountId; a checkpoint of before does not name it, and then nothing is asked.
+    props: journalAccountId; a checkpoint of before does not name it, and then nothing is asked. left: traffic is back in
+    AWS, whose own writes may stand between a later run and its proof; one run that proved itself since the cutover will do.
     """
     from clouds.objects.container import container_client
     from clouds.sync import records
@@ -39,4 +40,9 @@ def ask(props: Mapping[str, Json], world: World) -> Returned:
     if cutover is None:
         return Returned()
     runs = records.newest(container, FLOWS)
-    return Returned(True, tuple(missing(cutover, list(now.obligations), runs)), carried_since(runs))
+    proven = {
+        flow
+        for flow in FLOWS
+        if left and any(proves(one, cutover) for one in records.since(container, flow, cutover))
+    }
+    return Returned(True, tuple(missing(cutover, list(now.obligations), runs, proven)), carried_since(runs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -69,3 +69,21 @@ def newest(container: Any, flows: Iterable[str] = FLOWS, now: datetime | None = 
                 if flow not in found and name is not None:
                     found[flow] = json.loads(container.download_blob(name).readall())
     return found
+
+
+def since(container: Any, flow: str, moment: float) -> Iterator[Json]:
+    """This flow's records that were written at `moment` (Unix seconds) or later, the newest first. Raises Unobserved."""
+    start = datetime.fromtimestamp(moment, UTC)
+    with reading("the records of the last syncs"):
+        months = {f"{start:%Y%m}", f"{datetime.now(UTC):%Y%m}"}
+        names = sorted(
+            (
+                blob.name
+                for month in months
+                for blob in container.list_blobs(name_starts_with=f"{PREFIX}/{month}")
+                if f"-{flow}-" in blob.name and blob.name >= f"{PREFIX}/{start:%Y%m%dT%H%M%S}"
+            ),
+            reverse=True,
+        )
+        for name in names:
+            yield json.loads(container.download_blob(name).readall())

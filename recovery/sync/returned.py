@@ -2,13 +2,13 @@
 
 A contingency has a cutover: the moment at which the data's direction left forward. What was written in Azure since then
 is in AWS when a reverse run of each flow began after it, ended without an error and proved itself. That is enough for
-traffic to move. For capacity to go, nobody may have come to Azure since those runs began: then their successors would
-find nothing, and the last delta is empty. Without a cutover nobody has turned the direction, and there is nothing to ask.
+traffic to move. For capacity to go, nobody may have come to Azure since the newest runs began: then their successors
+would find nothing, and the last delta is empty. Without a cutover nobody has turned the direction, and there is nothing to ask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from recovery.errors import Stopped
@@ -18,17 +18,22 @@ FLOWS = ("uploads", "metadata")
 """What clients write in Azure. The site is written in AWS alone."""
 
 
-def missing(cutover: float | None, obligations: Sequence[str], runs: Mapping[str, Json]) -> list[str]:
+def missing(
+    cutover: float | None, obligations: Sequence[str], runs: Mapping[str, Json], proven: Collection[str] = ()
+) -> list[str]:
     """What keeps traffic from going back, in words; [] when nothing does.
 
     cutover: Unix seconds, None when the direction never left forward. obligations: what is owed to the primary, by id.
-    runs: the newest run record of each flow, as the journal holds it.
+    runs: the newest run record of each flow, as the journal holds it. proven: flows of which an earlier run since the
+    cutover proved itself, where that is enough. It is once traffic has left: AWS takes writes again which Azure does not
+    have to have, so the counts of a later run need not be equal. That it brought everything is still asked of it.
     """
     if cutover is None:
         return []
     found = [f"owed to AWS: {one}" for one in obligations]
     for flow in FLOWS:
-        wrong = _wrong(runs.get(flow), cutover)
+        run = runs.get(flow)
+        wrong = _unbrought(run, cutover) or ("" if flow in proven else _unproven(run))
         if wrong:
             found.append(f"{flow}: {wrong}")
     return found
@@ -69,8 +74,13 @@ def _began(run: Json) -> float | None:
     return (began if began.tzinfo is not None else began.replace(tzinfo=UTC)).timestamp()
 
 
-def _wrong(run: Json, cutover: float) -> str:
-    """Why this run proves nothing; "" when it does."""
+def proves(run: Json, cutover: float) -> bool:
+    """Whether a reverse run that began after the cutover brought everything and proved itself."""
+    return not (_unbrought(run, cutover) or _unproven(run))
+
+
+def _unbrought(run: Json, cutover: float) -> str:
+    """Why this run did not bring everything; "" when it did."""
     if not isinstance(run, Mapping):
         return "no run since the cutover"
     if run.get("direction") != "reverse":
@@ -82,7 +92,12 @@ def _wrong(run: Json, cutover: float) -> str:
         return "its last run began before the cutover"
     if run.get("dry_run") or run.get("refused") or run.get("errors"):
         return "its last run did not bring everything"
-    proofs = run.get("proofs")
+    return ""
+
+
+def _unproven(run: Json) -> str:
+    """Why this run proves nothing; "" when it does."""
+    proofs = run.get("proofs") if isinstance(run, Mapping) else None
     if not isinstance(proofs, Sequence) or not proofs:
         return "its last run proved nothing"
     if not all(isinstance(proof, Mapping) and proof.get("holds") is True for proof in proofs):

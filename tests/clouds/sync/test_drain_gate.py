@@ -116,6 +116,28 @@ def test_capacity_stays_until_nobody_has_come_since_the_proven_reverse_runs_bega
         gates.apply("DrainGate", props, world)
 
 
+def test_what_aws_takes_in_again_keeps_no_capacity_once_a_run_has_proved_itself(
+    site: Site, servers: Servers, world: World, props: dict[str, Any]
+) -> None:
+    """BACK-5: found by a rehearsal whose clients wrote to AWS while the last delta was looked for."""
+    contingency(site)
+    bring_back(site)
+    time.sleep(1.1)
+    later = site.metadata(reverse=True).to_json()
+    later["proofs"][0]["holds"] = False  # AWS has an item by now that Azure need not have
+    records.write(site.root, site.world.journal, "metadata", later)
+    assert gates.apply("DrainGate", props, world)["observed"] == "drained"
+    gone = [
+        b.name
+        for b in site.world.journal.list_blobs(name_starts_with=records.PREFIX)
+        if "-metadata-" in b.name
+    ]
+    assert len(gone) == 3
+    site.world.journal.delete_blob(sorted(gone)[1])  # the run that proved itself
+    with pytest.raises(Stopped, match="metadata: the proof of its last run does not hold"):
+        gates.apply("DrainGate", props, world)
+
+
 def test_where_the_gateways_count_is_unknown_capacity_stays(
     site: Site, servers: Servers, world: World, props: dict[str, Any]
 ) -> None:

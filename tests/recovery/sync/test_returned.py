@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recovery.sync.returned import FLOWS, carried_since, left_over, missing, not_yet, refusal
+from recovery.sync.returned import FLOWS, carried_since, left_over, missing, not_yet, proves, refusal
 
 CUTOVER = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
@@ -53,6 +53,22 @@ def test_a_proven_reverse_run_of_each_flow_after_the_cutover_lets_traffic_go_bac
 def test_anything_less_is_no_proof(changes: dict[str, Any]) -> None:
     (said,) = asked(**changes)
     assert said.startswith("metadata: ")
+
+
+def test_a_run_that_proved_itself_before_traffic_left_is_proof_enough_for_what_brought_everything_since() -> (
+    None
+):
+    """BACK-5: AWS takes writes again, which Azure does not have to have; that a run brought everything is still asked."""
+    unequal = {"uploads": run(), "metadata": run(proofs=[{"holds": False}])}
+    when = CUTOVER.timestamp()
+    assert missing(when, [], unequal) == ["metadata: the proof of its last run does not hold"]
+    assert missing(when, [], unequal, {"metadata"}) == []
+    broken = {"uploads": run(), "metadata": run(proofs=[{"holds": False}], errors=["one item: 500"])}
+    assert missing(when, [], broken, {"metadata"}) == ["metadata: its last run did not bring everything"]
+    assert proves(run(), when)
+    assert not proves(unequal["metadata"], when)
+    assert not proves(run(direction="forward"), when)
+    assert not proves(None, when)
 
 
 @pytest.mark.parametrize("flow", FLOWS)
