@@ -83,15 +83,9 @@ def main(argv: Sequence[str]) -> int:
 
 def _page(world: LocalWorld) -> None:
     """The page that the health gate asks for. No sync brings it: no data has flowed, so none is owed on the way home."""
-    from clouds.azure.blobs import Blobs
-    from recovery.arm.catalogue import CATALOGUE
+    from clouds.runbook.footprint import Footprint
 
-    account = next(
-        d
-        for d in world.desired("standby")
-        if d.type.endswith(":StorageAccount") and d.options.get("name") == "storage-site"
-    )
-    blobs = Blobs(world.arm.get(account.id, CATALOGUE[account.type].api_version), world.endpoints)
+    blobs = Footprint(world.root).blobs("storage-site")
     try:
         blobs.put("$web", "index.html", b"<h1>here</h1>", content_type="text/html")
     finally:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from clouds.azure.arm import Arm, ArmError, fix_of
-from clouds.azure.role_ready import RoleReady
+from clouds.azure.arm import Arm, ArmError
+from clouds.azure.role_ready import RoleReady, fix_of
 from clouds.azure.vaults import Certificate, Certificates, days_left
 from clouds.endpoints import Endpoints
 from clouds.gates.world import version

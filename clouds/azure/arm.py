@@ -72,17 +72,6 @@ class ArmError(Exception):
         return self.code == _NOT_TERMINAL
 
 
-def fix_of(error: Exception, otherwise: str) -> str:
-    """The command that mends a refusal: a denied identity is told to look at its roles, anything else `otherwise`.
-
-    Azure: a role assignment may take up to 10 minutes to work (learn.microsoft.com/azure/role-based-access-control/
-    troubleshooting), so the first command after `dr init --grant` is often one that is denied.
-    """
-    if getattr(error, "status", getattr(error, "status_code", 0)) != 403:
-        return otherwise
-    return "dr doctor    (which role lacks what; one that was granted a moment ago works some minutes later: then again)"
-
-
 _NO_PROOF = frozenset({"subscriptionnotfound", "tenantnotfound"})
 
 

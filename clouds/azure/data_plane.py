@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from clouds.azure.role_ready import LOOK_AT_ROLES
 from recovery.errors import DrError, Failed, Unobserved
 from recovery.model import Json
 
@@ -61,6 +62,6 @@ def _ours(kind: type[DrError], what: str, error: AzureError, why: str) -> DrErro
     return kind(
         f"{what}: {'denied' if denied else 'failed'} ({status or 'no answer'}) {words}",
         why,
-        "dr doctor    (role assignments take minutes to work)" if denied else "run the same command again",
+        LOOK_AT_ROLES if denied else "run the same command again",
         retry=not denied and (status is None or status in _RETRY),
     )

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from clouds.azure.role_ready import fix_of
 from recovery.errors import Failed, Stopped, Unobserved
 
 BLOB = "locks/footprint"
@@ -295,8 +296,6 @@ def _ensure(blob: Any) -> None:
 
 
 def _unreachable(error: Exception) -> Unobserved:
-    from clouds.azure.arm import fix_of
-
     return Unobserved(
         f"the lock blob {BLOB} cannot be reached: {error}".splitlines()[0],
         "without the lock nobody can say whether another run is changing the footprint",

@@ -19,6 +19,8 @@ LIMIT = 600.0
 """Azure's own figure, in (simulated) seconds."""
 FIRST, LONGEST = 2.0, 30.0
 
+LOOK_AT_ROLES = "dr doctor    (role assignments take minutes to work)"
+
 DENIED_CODES = frozenset({
     "authorizationfailed", "linkedauthorizationfailed", "authorizationpermissionmismatch", "forbidden",
     "forbiddenbyrbac", "denied", "accessdenied", "failedidentityoperation", "inaccessibleimage",
@@ -37,6 +39,14 @@ def denied(error: BaseException) -> bool:
         return True
     cause = error.__cause__
     return denied(cause) if cause is not None else False
+
+
+def fix_of(error: BaseException, otherwise: str) -> str:
+    """The command that mends a refusal: whoever is denied is told to look at its roles, anything else `otherwise`.
+
+    The first command after `dr init --grant` is often one that is denied.
+    """
+    return LOOK_AT_ROLES if denied(error) else otherwise
 
 
 def young_identity(error: BaseException) -> bool:

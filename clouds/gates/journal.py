@@ -40,9 +40,10 @@ def ask(props: Mapping[str, Json], world: World, *, left: bool = False) -> Retur
     if cutover is None:
         return Returned()
     runs = records.newest(container, FLOWS)
+    unproven = [flow for flow in FLOWS if left and not proves(runs.get(flow), cutover)]
     proven = {
         flow
-        for flow in FLOWS
-        if left and any(proves(one, cutover) for one in records.since(container, flow, cutover))
+        for flow in unproven
+        if any(proves(one, cutover) for one in records.since(container, flow, cutover))
     }
     return Returned(True, tuple(missing(cutover, list(now.obligations), runs, proven)), carried_since(runs))

@@ -57,33 +57,30 @@ def newest(container: Any, flows: Iterable[str] = FLOWS, now: datetime | None = 
     Raises Unobserved.
     """
     moment = now or datetime.now(UTC)
-    months = [f"{moment:%Y%m}", f"{moment.replace(day=1) - timedelta(days=1):%Y%m}"]
-    found: dict[str, Json] = {}
     with reading("the records of the last syncs"):
-        for month in months:
-            names = sorted(
-                (b.name for b in container.list_blobs(name_starts_with=f"{PREFIX}/{month}")), reverse=True
-            )
-            for flow in flows:
-                name = next((n for n in names if f"-{flow}-" in n), None)
-                if flow not in found and name is not None:
-                    found[flow] = json.loads(container.download_blob(name).readall())
-    return found
+        names = _names(container, moment.replace(day=1) - timedelta(days=1), moment)
+        firsts = {flow: next((n for n in names if f"-{flow}-" in n), None) for flow in flows}
+        return {flow: _load(container, name) for flow, name in firsts.items() if name is not None}
 
 
 def since(container: Any, flow: str, moment: float) -> Iterator[Json]:
     """This flow's records that were written at `moment` (Unix seconds) or later, the newest first. Raises Unobserved."""
     start = datetime.fromtimestamp(moment, UTC)
     with reading("the records of the last syncs"):
-        months = {f"{start:%Y%m}", f"{datetime.now(UTC):%Y%m}"}
-        names = sorted(
-            (
-                blob.name
-                for month in months
-                for blob in container.list_blobs(name_starts_with=f"{PREFIX}/{month}")
-                if f"-{flow}-" in blob.name and blob.name >= f"{PREFIX}/{start:%Y%m%dT%H%M%S}"
-            ),
-            reverse=True,
-        )
-        for name in names:
-            yield json.loads(container.download_blob(name).readall())
+        for name in _names(container, start, datetime.now(UTC)):
+            if f"-{flow}-" in name and name >= f"{PREFIX}/{start:%Y%m%dT%H%M%S}":
+                yield _load(container, name)
+
+
+def _names(container: Any, first: datetime, last: datetime) -> list[str]:
+    """The records' names, the newest first, of the months from that of `first` to that of `last`."""
+    months = [f"{first:%Y%m}"]
+    while months[-1] < f"{last:%Y%m}":
+        first = (first.replace(day=1) + timedelta(days=31)).replace(day=1)
+        months.append(f"{first:%Y%m}")
+    found = (b.name for month in months for b in container.list_blobs(name_starts_with=f"{PREFIX}/{month}"))
+    return sorted(found, reverse=True)
+
+
+def _load(container: Any, name: str) -> Json:
+    return json.loads(container.download_blob(name).readall())

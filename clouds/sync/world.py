@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clouds.azure.arm import Arm, ArmError, fix_of
+from clouds.azure.arm import Arm, ArmError
+from clouds.azure.role_ready import fix_of
 from clouds.endpoints import Endpoints, load
 from clouds.objects.blob import BlobStore
 from clouds.objects.container import container_client, open_container

@@ -96,8 +96,8 @@ def _unbrought(run: Json, cutover: float) -> str:
 
 
 def _unproven(run: Json) -> str:
-    """Why this run proves nothing; "" when it does."""
-    proofs = run.get("proofs") if isinstance(run, Mapping) else None
+    """Why this run, which brought everything, proves nothing; "" when it does."""
+    proofs = run.get("proofs")
     if not isinstance(proofs, Sequence) or not proofs:
         return "its last run proved nothing"
     if not all(isinstance(proof, Mapping) and proof.get("holds") is True for proof in proofs):

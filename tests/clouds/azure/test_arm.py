@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from clouds.azure.arm import Arm, ArmError, fix_of
+from clouds.azure.arm import Arm, ArmError
+from clouds.azure.role_ready import fix_of
 from tests.clouds.azure.http_script import Answer, Cloud, cloud, error
 
 ID = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.X/y/z"
