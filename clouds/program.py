@@ -28,6 +28,7 @@ _OWN = (
     "clouds/program_recorder.py",
     "recovery/arm/catalogue.py",
     "recovery/arm/placeholders.py",
+    "recovery/aws/kinds.py",
     "recovery/trustlayer/kinds.py",
 )
 _HERE = Path(__file__).resolve().parent.parent
@@ -66,7 +67,9 @@ def desired(root: Path, stack: str, environ: Mapping[str, str] = os.environ) -> 
             "dr desired -s standby",
         )
     home = Path(environ.get("DR_HOME") or root / ".dr") / "cache"
-    taken = " ".join(environ.get(name, "") for name in ("AWS_ACCOUNT_ID", "DR_FEDERATION_AUDIENCE"))
+    taken = " ".join(
+        environ.get(name, "") for name in ("AWS_ACCOUNT_ID", "DR_FEDERATION_AUDIENCE", "ARM_TENANT_ID")
+    )
     program, packages = _program_hash(root, stack, f"{subscription} {taken}"), _package_hash()
     exact = home / f"desired-{stack}-{program}-{packages}.json"
     found = _cached(exact)

@@ -24,7 +24,8 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
 from recovery.arm.catalogue import CATALOGUE, ArmType
-from recovery.arm.placeholders import placeholder
+from recovery.arm.placeholders import placeholder, stack_id
+from recovery.aws.kinds import AWS
 from recovery.errors import Failed
 from recovery.model import REDACTED, Desired, Json
 from recovery.trustlayer import kinds
@@ -64,6 +65,10 @@ KNOWN_BY_THE_CLOUD: dict[str, dict[str, str]] = {
 of it is refused: add it here rather than compare half a resource."""
 
 
+HANDED_OVER = ("syncPrincipal",)
+"""Outputs of another stack that a program may read: only that stack's cloud knows them."""
+
+
 class _NoCloud(mocks.Mocks):
     """Reached by reads and invokes only; registrations are answered by the recorder."""
 
@@ -72,8 +77,10 @@ class _NoCloud(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         if args.typ == "pulumi:pulumi:StackReference":
-            own = {"footprint": _exported("footprint")}
-            return str(args.resource_id), {"name": args.name, "outputs": own, "secretOutputNames": []}
+            other = str(args.inputs.get("name", "")).rpartition("/")[2]
+            theirs = {name: placeholder(stack_id(other), name) for name in HANDED_OVER}
+            told = {"footprint": _exported("footprint")} if other == pulumi.get_stack() else theirs
+            return str(args.resource_id), {"name": args.name, "outputs": told, "secretOutputNames": []}
         raise LookupError(f"the program reads from the cloud while it is only recorded: {args.typ}")
 
 
@@ -103,9 +110,12 @@ class Recorder(mocks.MockMonitor):
         self.found: dict[str, Desired] = {}
         self.ids: dict[str, str] = {}
         self.problems: list[str] = []
+        self.regions: dict[str, str] = {}  # of AWS's providers, by URN
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the name of the gRPC method)
         urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type == "pulumi:providers:aws":
+            self.regions[urn] = request.object["region"] if "region" in request.object.fields else ""
         if not request.custom or request.type.startswith("pulumi:"):
             return resource_pb2.RegisterResourceResponse(urn=urn)
         if urn in self.found:
@@ -130,7 +140,7 @@ class Recorder(mocks.MockMonitor):
         answer = struct_pb2.Struct()
         answer.CopyFrom(request.object)
         _answer(answer, request.type, id, row)
-        made = kinds.AWS[request.type].made if request.type in kinds.AWS else ()
+        made = AWS[request.type].made if request.type in AWS else ()
         for output in made:
             answer[output] = placeholder(id, output)
         own = placeholder(id, "id") if "id" in made else id
@@ -138,9 +148,13 @@ class Recorder(mocks.MockMonitor):
 
     def _id(self, request: Any, inputs: Mapping[str, Json]) -> str:
         if kinds.type_of(request.type):
-            return kinds.id_of(request.type, inputs)
+            return kinds.id_of(
+                request.type, inputs, self.regions.get(request.provider.rpartition("::")[0], "")
+            )
         if request.type.startswith(("aws:", "kubernetes:")):
-            self.problems.append(f"{request.name}: {request.type} is not in recovery/trustlayer/kinds.py")
+            self.problems.append(
+                f"{request.name}: {request.type} is in no table of kinds (recovery/aws, recovery/trustlayer)"
+            )
             return f"unknown:{request.name}"
         if not request.type.startswith("azure-native:"):
             return f"gate:{request.name}"

@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from clouds.aws import declared
 from clouds.gates.flag import flagged
 from clouds.trustlayer_site import NAMESPACE, WEST, Site
+from recovery.aws.kinds import AWS
 from recovery.drift.report import Live
 from recovery.errors import DrError
 from recovery.model import Desired, Json
 from recovery.trustlayer.drift import FLAG_ID, strangers
-from recovery.trustlayer.kinds import AWS, KUBERNETES, id_of
+from recovery.trustlayer.kinds import KUBERNETES, id_of
 
 WATCHED = ("kubernetes:apps/v1:Deployment", "kubernetes:batch/v1:CronJob", "kubernetes:networking.k8s.io/v1:NetworkPolicy",
            "kubernetes:policy/v1:PodDisruptionBudget", "kubernetes:core/v1:ResourceQuota")  # fmt: skip

@@ -28,7 +28,9 @@ def _drift(
     stack: Annotated[
         str,
         typer.Option(
-            "-s", "--stack", help="Whose mode is wanted: standby or active, or a stack of site trustlayer."
+            "-s",
+            "--stack",
+            help="Whose mode is wanted: standby or active; or source, or a stack of site trustlayer.",
         ),
     ] = "standby",
     desired: Annotated[
@@ -77,6 +79,7 @@ def _drift(
       dr drift -s standby --format html -o drift.html     for people
       dr drift -s standby --format sarif -o drift.sarif   for a code host
       dr drift --desired desired.json --live live.json    two files, no cloud
+      dr drift -s source                                  the primary's side, in AWS
       dr drift -s trustlayer-standby                      site trustlayer: AWS and Kubernetes
       dr drift -s standby --watch --every 30              until Ctrl-C
       dr drift -s standby --baseline-write                right after a clean deployment
@@ -140,6 +143,10 @@ def checker(stack: str) -> Callable[..., report.Report]:
         from recovery.trustlayer.drift import check
 
         return check
+    if stack == inputs.SOURCE:
+        from recovery.aws.drift import check as of_source
+
+        return of_source
     return report.check
 
 
@@ -164,7 +171,7 @@ def _put(text: str, output: Path | None) -> None:
 def _write(path: Path, now: report.Report, stack: str) -> int:
     from clouds.baselines import noise
 
-    repair = f"dr up -s {stack}"
+    repair = f"dr up -s {stack}" if stack in ("standby", "active") else f"pulumi up -s {stack}"
     baselines.record(now.findings, repair)  # refuses what is missing or was not seen
     new = baselines.record(noise(now.findings), repair)
     path.parent.mkdir(parents=True, exist_ok=True)

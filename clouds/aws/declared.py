@@ -1,6 +1,6 @@
-"""The site's declared AWS resources as they are: by token and id, in the shape of Pulumi's inputs.
+"""The declared AWS resources of either site as they are: by token and id, in the shape of Pulumi's inputs.
 
-Read by the drift checker and by the locally served provider. Every reader answers all the keys that it can read, None
+Read by the drift checkers and by the locally served providers. Every reader answers all the keys that it can read, None
 where AWS has no value; None as a whole where there is no such resource. A denied or failed read raises: it is neither.
 """
 
@@ -8,58 +8,76 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from clouds.trustlayer_site import Site
+from clouds.aws import declared_parts
+from clouds.aws.declared_parts import tags_of
+from recovery.aws.kinds import AWS
 from recovery.errors import Unobserved
 from recovery.model import Json
-from recovery.trustlayer.kinds import AWS
 
 Client = Any  # boto3 clients have no static type
 _GONE = {
-    "404", "NoSuchBucket", "NoSuchKey", "NoSuchBucketPolicy", "NoSuchPublicAccessBlockConfiguration", "ReplicationConfigurationNotFoundError",
+    "404", "NoSuchBucket", "NoSuchTagSet", "ServerSideEncryptionConfigurationNotFoundError", "NoSuchLifecycleConfiguration",
+    "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "NotFound", "NotFoundException", "NoSuchKey", "NoSuchBucketPolicy", "NoSuchPublicAccessBlockConfiguration", "ReplicationConfigurationNotFoundError",
     "ObjectLockConfigurationNotFoundError", "DBInstanceNotFound", "DBInstanceNotFoundFault", "NoSuchHostedZone", "NoSuchHealthCheck", "NoSuchEntity", "NoSuchDistribution",
 }  # fmt: skip
 
 
-def client(site: Site, token: str) -> Client:
-    """The boto3 client that a token's resources are read and written with."""
+class Account(Protocol):
+    """Whoever hands out the clients: a site's file, or the endpoints in force."""
+
+    def aws(self, service: str, region: str) -> Client: ...
+
+
+def client(account: Account, token: str, region: str = "") -> Client:
+    """The boto3 client that a token's resources are read and written with. region: "" for the type's own."""
     service = token.partition(":")[2].partition("/")[0]
-    return site.aws(service, AWS[token].region)
+    return account.aws(service, region or AWS[token].region)
 
 
-def read(site: Site, token: str, id: str) -> dict[str, Json] | None:
+def read(account: Account, token: str, id: str, region: str = "") -> dict[str, Json] | None:
     """The live resource. id: as AWS (and Pulumi) calls it. Raises Unobserved."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import (
+        ResponseParserError,
+    )  # no BotoCoreError: a door in between that answers with a page
 
     try:
-        return _READERS[token](client(site, token), id)
+        return _READERS[token](client(account, token, region), id)
     except ClientError as exc:
-        if str(exc.response.get("Error", {}).get("Code")) in _GONE:
+        if _code(exc) in _GONE:
             return None
-        raise _unseen(token, id, exc) from exc
-    except BotoCoreError as exc:
-        raise _unseen(token, id, exc) from exc
+        raise _unseen(token, id, exc, region) from exc
+    except (BotoCoreError, ResponseParserError) as exc:
+        raise _unseen(token, id, exc, region) from exc
 
 
-def find(site: Site, token: str, inputs: Mapping[str, Json]) -> str:
+def find(account: Account, token: str, inputs: Mapping[str, Json], region: str = "") -> str:
     """The id of the resource that these inputs name; "" when there is none. Raises Unobserved."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     look = _FINDERS.get(token)
     if look is None:
         parts = [str(inputs[key]) for key in AWS[token].name]
         return (":" if token.startswith("aws:iam/") else "/").join(parts)
     try:
-        return look(client(site, token), inputs)
-    except (BotoCoreError, ClientError) as exc:
-        raise _unseen(token, "/".join(str(inputs.get(k)) for k in AWS[token].name), exc) from exc
+        return look(client(account, token, region), inputs)
+    except (BotoCoreError, ClientError, ResponseParserError) as exc:
+        if _code(exc) in _GONE:
+            return ""
+        raise _unseen(token, "/".join(str(inputs.get(k)) for k in AWS[token].name), exc, region) from exc
 
 
-def _unseen(token: str, id: str, why: Exception) -> Unobserved:
+def _code(exc: Exception) -> str:
+    return str(getattr(exc, "response", {}).get("Error", {}).get("Code"))
+
+
+def _unseen(token: str, id: str, why: Exception, region: str = "") -> Unobserved:
     return Unobserved(
         f"{AWS[token].type} {id} cannot be read: {type(why).__name__}: {why}", "whether it is as declared cannot be known",
-        f"aws sts get-caller-identity --region {AWS[token].region}    (then again)", retry=True,
+        f"aws sts get-caller-identity --region {region or AWS[token].region}    (then again)", retry=True,
     )  # fmt: skip
 
 
@@ -74,10 +92,16 @@ def _bucket(s3: Client, id: str) -> dict[str, Json]:
         lock = s3.get_object_lock_configuration(Bucket=id)["ObjectLockConfiguration"]
         locked = lock.get("ObjectLockEnabled") == "Enabled"
     except ClientError as exc:
-        if exc.response["Error"]["Code"] not in _GONE:
+        if _code(exc) not in _GONE:
             raise
         locked = False
-    return {"bucket": id, "objectLockEnabled": locked}
+    try:
+        tags = tags_of(s3.get_bucket_tagging(Bucket=id)["TagSet"])
+    except ClientError as exc:
+        if _code(exc) not in _GONE:
+            raise
+        tags = {}
+    return {"bucket": id, "objectLockEnabled": locked, "tags": tags}
 
 
 def _versioning(s3: Client, id: str) -> dict[str, Json] | None:
@@ -189,7 +213,10 @@ def _find_record(route53: Client, inputs: Mapping[str, Json]) -> str:
 
 def _role(iam: Client, id: str) -> dict[str, Json]:
     one = iam.get_role(RoleName=id)["Role"]
-    return {"name": id, "arn": one["Arn"], "assumeRolePolicy": _text(one["AssumeRolePolicyDocument"])}
+    return {
+        "name": id, "arn": one["Arn"], "assumeRolePolicy": _text(one["AssumeRolePolicyDocument"]), "description": one.get("Description"),
+        "maxSessionDuration": one.get("MaxSessionDuration"), "tags": tags_of(one.get("Tags") or []),
+    }  # fmt: skip
 
 
 def _role_policy(iam: Client, id: str) -> dict[str, Json]:
@@ -256,10 +283,12 @@ _READERS: dict[str, Callable[[Client, str], dict[str, Json] | None]] = {
     "aws:iam/role:Role": _role,
     "aws:iam/rolePolicy:RolePolicy": _role_policy,
     "aws:cloudfront/distribution:Distribution": _distribution,
+    **declared_parts.READERS,
 }
 _FINDERS: dict[str, Callable[[Client, Mapping[str, Json]], str]] = {
     "aws:route53/zone:Zone": _find_zone,
     "aws:route53/healthCheck:HealthCheck": _find_health,
     "aws:route53/record:Record": _find_record,
     "aws:cloudfront/distribution:Distribution": _find_distribution,
+    **declared_parts.FINDERS,
 }

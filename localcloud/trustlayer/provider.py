@@ -21,13 +21,14 @@ from pulumi.runtime.proto import provider_pb2 as pb
 
 from clouds.aws import declared
 from clouds.trustlayer_site import NAMESPACE, WEST, Site
+from localcloud.aws import writes
 from localcloud.provider.differences import refreshed
 from localcloud.provider.service import AzureNative, diff_response, token_of
 from localcloud.provider.wire import to_plain, to_struct
-from localcloud.trustlayer import aws_writes
+from recovery.aws.kinds import AWS
 from recovery.errors import DrError
 from recovery.model import Json
-from recovery.trustlayer.kinds import AWS, KUBERNETES, object_id
+from recovery.trustlayer.kinds import KUBERNETES, object_id
 
 Request = Any  # generated messages carry no types of their own
 VERSIONS = {"aws": "7.51.1", "kubernetes": "4.34.2"}
@@ -54,7 +55,7 @@ class AwsCloud:
     def refuses(self, token: str, inputs: Mapping[str, Json]) -> list[tuple[str, str]]:
         """(property, why) of what cannot be done."""
         if token not in AWS:
-            return [("", f"{token} is not modelled (recovery/trustlayer/kinds.py lists what is)")]
+            return [("", f"{token} is not modelled (recovery/aws/kinds.py lists what is)")]
         return [
             (key, f"{token} needs an explicit {key}") for key in AWS[token].name if inputs.get(key) is None
         ]
@@ -74,11 +75,11 @@ class AwsCloud:
 
     def write(self, token: str, id: str, urn: str, inputs: Mapping[str, Json]) -> str:
         """Create or update; the id."""
-        return aws_writes.write(self.site, token, id, inputs)
+        return writes.write(self.site, token, id, inputs)
 
     def delete(self, token: str, id: str) -> None:
         """Take it away."""
-        aws_writes.delete(self.site, token, id)
+        writes.delete(token, id)
 
 
 @dataclass

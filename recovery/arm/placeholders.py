@@ -34,6 +34,11 @@ def placeholder(id: str, path: str) -> str:
     return PLACEHOLDER.format(id=id, path=path)
 
 
+def stack_id(stack: str) -> str:
+    """The id that stands for another stack, whose outputs a program reads."""
+    return f"/stack/{stack}"
+
+
 def references(value: Json) -> Iterator[tuple[str, str]]:
     """Every (id, path) that `value` waits for, at any depth."""
     if isinstance(value, str):

@@ -1,9 +1,10 @@
 """What the program declares that is no ARM resource of its own: the dynamic resources of
 `components/gates.py`.
 
-Gates observe and want nothing of the world, so they cannot drift. Three others can: the Cosmos throughput,
+Gates observe and want nothing of the world, so they cannot drift. Five others can: the Cosmos throughput,
 which ARM keeps in a child that azure-native 3.29 has no resource for; the converter's deployed package and
-its listed function; and the gateway's certificate, which lives in the vault's data plane.
+its listed function; the gateway's certificate, which lives in the vault's data plane; and, in AWS, what the
+primary's bucket and table send.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ PACKAGE = "ConverterPackage"
 CERTIFICATE = "VaultCertificate"
 THROUGHPUT_TYPE = "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/throughputSettings"
 UNOBSERVED = "unknown"
+OBSERVED = {"BucketEvents": "present", "TableStream": "ready"}
+"""Stack source: of the primary's own bucket and table, what is observed when all is well (clouds/gates)."""
 
 
 def kind(type: str) -> str | None:
@@ -51,6 +54,8 @@ def as_arm(desired: Desired) -> Desired | None:
         inputs = {"observed": desired.inputs.get("packageHash")}
         function = desired.inputs.get("functionName")
         return replace(desired, inputs={**inputs, "function": function} if function else inputs)
+    if name in OBSERVED:
+        return replace(desired, inputs={"observed": OBSERVED[name]})
     if name == CERTIFICATE:
         return replace(desired, inputs={"certificate": "present"})
     return None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from recovery.aws.kinds import AWS
 from recovery.drift import report
 from recovery.drift.baseline import Baseline
 from recovery.drift.report import Live, Report
 from recovery.model import Desired, Finding, Json, Severity, Verdict
-from recovery.trustlayer.kinds import AWS, repair
+from recovery.trustlayer.kinds import repair
 
 _CARRIES = (
     "apps/v1/Deployment",

@@ -1,7 +1,7 @@
 """The kinds of resources that site trustlayer declares: Pulumi token, type, region, and how each is named. Pure.
 
 An id of ours names a resource wherever it is asked for: ``/aws/us-west-2/AWS::S3::Bucket/trustlayer-flags``,
-``/kubernetes/us-west-2/apps/v1/Deployment/trustlayer/trustlayer-api``. AWS's types are CloudFormation's names.
+``/kubernetes/us-west-2/apps/v1/Deployment/trustlayer/trustlayer-api``. Those of AWS are in `recovery.aws.kinds`.
 """
 
 from __future__ import annotations
@@ -9,61 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from recovery.aws import kinds as aws
+from recovery.aws.kinds import AWS, EAST, WEST
 from recovery.model import Json
-
-EAST, WEST = "us-east-1", "us-west-2"
-
-
-@dataclass(frozen=True)
-class AwsKind:
-    """One AWS type. name: the inputs that name a resource, joined by "/". fixed: inputs that cannot be changed in
-    place. silent: inputs that are the provider's own, which AWS never returns. made: outputs that only AWS knows."""
-
-    token: str
-    type: str
-    region: str
-    name: tuple[str, ...]
-    fixed: frozenset[str] = frozenset()
-    silent: frozenset[str] = frozenset()
-    made: tuple[str, ...] = ()
-
-
-def _s3(kind: str, type: str, region: str = WEST, **more: Json) -> AwsKind:
-    return AwsKind(
-        f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}",
-        type,
-        region,
-        ("bucket",),
-        frozenset({"bucket"}),
-        **more,
-    )
-
-
-AWS: dict[str, AwsKind] = {
-    row.token: row
-    for row in (
-        _s3("Bucket", "AWS::S3::Bucket"),
-        _s3("BucketVersioning", "AWS::S3::BucketVersioning"),
-        _s3("BucketObjectLockConfiguration", "AWS::S3::ObjectLock"),
-        _s3("BucketPublicAccessBlock", "AWS::S3::PublicAccessBlock"),
-        _s3("BucketPolicy", "AWS::S3::BucketPolicy"),
-        _s3("BucketReplicationConfig", "AWS::S3::Replication", EAST),
-        AwsKind(
-            "aws:rds/instance:Instance", "AWS::RDS::DBInstance", WEST, ("identifier",),
-            frozenset({"identifier", "storageEncrypted", "kmsKeyId"}), frozenset({"skipFinalSnapshot", "finalSnapshotIdentifier", "applyImmediately"}),
-        ),
-        AwsKind("aws:route53/zone:Zone", "AWS::Route53::HostedZone", EAST, ("name",), frozenset({"name"}), frozenset({"comment", "forceDestroy"}), ("zoneId", "id")),
-        AwsKind(
-            "aws:route53/healthCheck:HealthCheck", "AWS::Route53::HealthCheck", EAST, ("fqdn", "resourcePath"),
-            frozenset({"type", "requestInterval"}), made=("id",),
-        ),
-        AwsKind("aws:route53/record:Record", "AWS::Route53::RecordSet", EAST, ("name", "type", "setIdentifier"), frozenset({"zoneId", "name", "type", "setIdentifier"})),
-        AwsKind("aws:iam/role:Role", "AWS::IAM::Role", EAST, ("name",), frozenset({"name"}), made=("arn",)),
-        AwsKind("aws:iam/rolePolicy:RolePolicy", "AWS::IAM::RolePolicy", EAST, ("role", "name"), frozenset({"role", "name"})),
-        AwsKind("aws:cloudfront/distribution:Distribution", "AWS::CloudFront::Distribution", EAST, ("comment",), made=("id",)),
-    )
-}  # fmt: skip
-"""Every AWS type of the three stacks. One that is not here cannot be served locally, nor compared."""
 
 
 @dataclass(frozen=True)
@@ -130,11 +78,10 @@ def type_of(token: str) -> str:
     return f"{row.api}/{row.kind}" if row else ""
 
 
-def id_of(token: str, inputs: Mapping[str, Json]) -> str:
-    """Our id of a declared resource. KeyError: it has no explicit name."""
+def id_of(token: str, inputs: Mapping[str, Json], region: str = "") -> str:
+    """Our id of a declared resource. region: as in `recovery.aws.kinds.id_of`. KeyError: it has no explicit name."""
     if token in AWS:
-        row = AWS[token]
-        return f"/aws/{row.region}/{row.type}/{'/'.join(str(inputs[key]) for key in row.name)}"
+        return aws.id_of(token, inputs, region)
     return f"/kubernetes/{WEST}/{type_of(token)}/{object_id(inputs)}"
 
 

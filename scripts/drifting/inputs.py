@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ACCEPTED = "accepted-drift.yaml"
 """In the project's root, beside the stack files: reviewed like code."""
 
+SOURCE = "source"
+"""Stack of site image-app's AWS side."""
+
 LARGEST = 256 * 2**20
 """Bytes of a file that is read. Ten thousand resources are some 30 MB."""
 
@@ -38,12 +41,21 @@ def read(stack: str, desired: Path | None, live: Path | None) -> tuple[list[Desi
         from clouds.trustlayer_site import Site
 
         return wanted, read_site(Site.load(), wanted)
-    from clouds.azure.arm import Arm
-    from clouds.azure.live import read_live
     from clouds.endpoints import load
-    from clouds.public_names import added
 
     endpoints = load()
+    if stack == SOURCE:
+        from clouds.aws import source_live
+
+        return wanted, source_live.read_live(
+            source_live.Account(endpoints),
+            wanted,
+            lambda of: source_live.sync_principal(endpoints, _program(of), of),
+        )
+    from clouds.azure.arm import Arm
+    from clouds.azure.live import read_live
+    from clouds.public_names import added
+
     arm = Arm(endpoints)
     try:
         return added(wanted, read_live(arm, wanted, discover=True), endpoints.resolvers)

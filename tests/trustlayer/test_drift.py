@@ -12,13 +12,14 @@ from clouds.aws import declared
 from clouds.program import desired
 from clouds.trustlayer_live import read_live
 from clouds.trustlayer_site import EAST, WEST, Site
-from localcloud.trustlayer import aws_writes
+from localcloud.aws import writes
 from recovery.arm.placeholders import references, resolve
+from recovery.aws.kinds import AWS
 from recovery.drift.report import Live
 from recovery.exit_codes import ExitCode
 from recovery.model import Desired, Json, Severity, Verdict
 from recovery.trustlayer.drift import FLAG_ID, check, comparable, strangers
-from recovery.trustlayer.kinds import AWS, id_of
+from recovery.trustlayer.kinds import id_of
 
 ROOT = Path(__file__).parents[2]
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -140,7 +141,7 @@ def test_what_is_written_to_aws_reads_back_clean_and_a_change_is_found(stack: st
                 for o in left
                 if all(id in bodies for id, _ in references(dict(o.inputs))) and ready(o, bodies)
             )
-            id = aws_writes.write(site, one.type, "", resolve(dict(one.inputs), bodies.get))
+            id = writes.write(site, one.type, "", resolve(dict(one.inputs), bodies.get))
             bodies[one.id] = declared.read(site, one.type, id) or {}
             left.remove(one)
         clean = check(wanted, read_live(site, wanted), stack=stack)

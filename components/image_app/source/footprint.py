@@ -108,7 +108,9 @@ class SourceFootprint(pulumi.ComponentResource):
         )
         federated = f"arn:aws:iam::{side.account}:oidc-provider/{rights.issuer_of(side)}"
         trusted = azure.get_output("syncPrincipal").apply(
-            lambda principal: json.dumps(rights.trust(side, federated, _known(principal, side.standby)))
+            lambda principal: json.dumps(
+                rights.trust(side, federated, _known(principal, side.standby)), ensure_ascii=False
+            )
         )
         role = aws.iam.Role(
             "sync", name=side.role, description="the standby's sync, by the token of its Azure identity",

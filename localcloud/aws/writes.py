@@ -1,4 +1,4 @@
-"""What the locally served provider does in AWS (moto): create and update by token. Reading is `clouds.aws.declared`.
+"""What the locally served providers do in AWS (moto): create and update by token. Reading is `clouds.aws.declared`.
 
 Each writer answers the resource's id. What is not written here is refused by the provider, never passed over.
 """
@@ -9,25 +9,25 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from clouds.aws import declared
-from clouds.trustlayer_site import Site
+from localcloud.aws.writes_parts import WRITERS, pairs
+from recovery.aws.kinds import AWS
 from recovery.errors import Failed
 from recovery.model import Json
-from recovery.trustlayer.kinds import AWS
 
 Client = Any  # boto3 clients have no static type
 Inputs = Mapping[str, Json]
 
 
-def write(site: Site, token: str, id: str, inputs: Inputs) -> str:
+def write(account: declared.Account, token: str, id: str, inputs: Inputs, region: str = "") -> str:
     """Create (id "") or update. Returns the id. Raises botocore's errors, as AWS says them, and Failed for what is not modelled."""
-    return _WRITERS[token](declared.client(site, token), id, inputs)
+    return _WRITERS[token](declared.client(account, token, region), id, inputs)
 
 
-def delete(site: Site, token: str, id: str) -> None:
-    """Everything of the site is kept when it is forgotten (retain_on_delete): the engine never asks. Raises Failed."""
+def delete(token: str, id: str) -> None:
+    """Everything of both sites is kept when it is forgotten (retain_on_delete): the engine never asks. Raises Failed."""
     raise Failed(
         f"the local provider deletes no {AWS[token].type} ({id})",
-        "everything of this site is kept when it is forgotten, so a delete is not what was declared",
+        "everything in AWS is kept when it is forgotten, so a delete is not what was declared",
         "keep retain_on_delete on the resource",
     )
 
@@ -39,6 +39,8 @@ def _bucket(s3: Client, id: str, inputs: Inputs) -> str:
         s3.create_bucket(
             Bucket=inputs["bucket"], ObjectLockEnabledForBucket=bool(inputs.get("objectLockEnabled")), **more
         )
+    if "tags" in inputs or id:
+        s3.put_bucket_tagging(Bucket=inputs["bucket"], Tagging={"TagSet": pairs(inputs.get("tags"))})
     return str(inputs["bucket"])
 
 
@@ -146,11 +148,20 @@ def _change(route53: Client, action: str, zone: str, inputs: Inputs) -> None:
 
 
 def _role(iam: Client, id: str, inputs: Inputs) -> str:
+    name = str(inputs["name"])
     if id:
         iam.update_assume_role_policy(RoleName=id, PolicyDocument=inputs["assumeRolePolicy"])
     else:
-        iam.create_role(RoleName=inputs["name"], AssumeRolePolicyDocument=inputs["assumeRolePolicy"])
-    return str(inputs["name"])
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=inputs["assumeRolePolicy"])
+    iam.update_role(
+        RoleName=name, Description=inputs.get("description") or "", MaxSessionDuration=int(inputs.get("maxSessionDuration") or 3600)
+    )  # fmt: skip
+    held = [one["Key"] for one in iam.list_role_tags(RoleName=name)["Tags"]]
+    if gone := sorted(set(held) - set(inputs.get("tags") or {})):
+        iam.untag_role(RoleName=name, TagKeys=gone)
+    if inputs.get("tags"):
+        iam.tag_role(RoleName=name, Tags=pairs(inputs["tags"]))
+    return name
 
 
 def _role_policy(iam: Client, id: str, inputs: Inputs) -> str:
@@ -208,4 +219,5 @@ _WRITERS: dict[str, Callable[[Client, str, Inputs], str]] = {
     "aws:iam/role:Role": _role,
     "aws:iam/rolePolicy:RolePolicy": _role_policy,
     "aws:cloudfront/distribution:Distribution": _distribution,
+    **WRITERS,
 }
