@@ -136,7 +136,7 @@ class LocalServer:
         self.runner: web.AppRunner | None = None
         self.url = ""
         self.provider: asyncio.subprocess.Process | None = None
-        self.provider_port: int | None = None
+        self.attach = ""  # the served providers, as PULUMI_DEBUG_PROVIDERS says it
 
     def _key(self, name: str) -> str:
         """The emulators' key: made once for a state folder, so that what it holds stays readable."""
@@ -234,20 +234,20 @@ class LocalServer:
         setattr(self.data, "logged", self.alerts.wrote)  # noqa: B010 (the port names less than the plane has)
 
     async def _start_provider(self) -> None:
-        self.provider, self.provider_port = await self.serve_provider(self.state / "endpoints.json")
+        self.provider, self.attach = await self.serve_provider(self.state / "endpoints.json")
 
-    async def serve_provider(self, endpoints: Path) -> tuple[asyncio.subprocess.Process, int]:
-        """A served provider that works as whoever `endpoints` names; its process and port."""
-        port_file = endpoints.with_name(f"{endpoints.stem.replace('endpoints', 'provider')}.port")
-        log = self.state / "logs" / f"{port_file.stem}.log"
-        port_file.unlink(missing_ok=True)
+    async def serve_provider(self, endpoints: Path) -> tuple[asyncio.subprocess.Process, str]:
+        """Served providers that work as whoever `endpoints` names; their process, and what an engine attaches to."""
+        attach = endpoints.with_name(f"{endpoints.stem.replace('endpoints', 'provider')}.attach")
+        log = self.state / "logs" / f"{attach.stem}.log"
+        attach.unlink(missing_ok=True)
         command = [sys.executable, "-m", "localcloud.provider", "--endpoints", str(endpoints)]
-        started = await processes.spawn([*command, "--port-file", str(port_file)], log=log)
-        while not (port_file.exists() and port_file.read_text().strip()):
+        started = await processes.spawn([*command, "--attach-file", str(attach)], log=log)
+        while not attach.exists():
             if started.returncode is not None:
                 raise RuntimeError(f"the served provider did not start; see {log}")
             await asyncio.sleep(0.02)
-        return started, int(port_file.read_text())
+        return started, attach.read_text()
 
     def endpoints(self) -> dict[str, Any]:
         """The fields of clouds.endpoints.Endpoints."""
@@ -274,7 +274,7 @@ class LocalServer:
             "graph_url": self.url + graph.PREFIX,
         }
 
-    def environment(self, endpoints: str = "endpoints.json", provider_port: int | None = None) -> str:
+    def environment(self, endpoints: str = "endpoints.json", attach: str = "") -> str:
         """Shell assignments that `pulumi` and `dr` need to work on this cloud, as whoever `endpoints` names."""
         backend = self.state / "pulumi"
         backend.mkdir(exist_ok=True)
@@ -293,8 +293,8 @@ class LocalServer:
             FALLBACK: "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
-        if provider_port := provider_port or self.provider_port:
-            values["PULUMI_DEBUG_PROVIDERS"] = f"azure-native:{provider_port}"
+        if attach := attach or self.attach:
+            values["PULUMI_DEBUG_PROVIDERS"] = attach
         return "".join(f"{k}={shlex.quote(v)}\n" for k, v in values.items())
 
     def write(self, name: str, text: str) -> None:
@@ -350,7 +350,7 @@ class LocalServer:
             "edge": lambda: {**self.edge.ports, **self.primary.ports},
             "resources": lambda: len(self.store.entries),
             "dataPlane": lambda: self.data is not None,
-            "providerPort": lambda: self.provider_port,
+            "providers": lambda: self.attach,
             "rolesEnforced": lambda: self.permits is not None,
             "primary": lambda: self.primary.states,
         }

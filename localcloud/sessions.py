@@ -29,13 +29,13 @@ class Server(Protocol):
     door: Door
     control: Control
     permits: Permits | None
-    provider_port: int | None
+    attach: str
 
     def endpoints(self) -> dict[str, Any]: ...
-    def environment(self, endpoints: str = ..., provider_port: int | None = ...) -> str: ...
+    def environment(self, endpoints: str = ..., attach: str = ...) -> str: ...
     def write(self, name: str, text: str) -> None: ...
 
-    async def serve_provider(self, endpoints: Path) -> tuple[asyncio.subprocess.Process, int]: ...
+    async def serve_provider(self, endpoints: Path) -> tuple[asyncio.subprocess.Process, str]: ...
 
 
 class Sessions:
@@ -43,7 +43,7 @@ class Sessions:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._providers: dict[str, tuple[asyncio.subprocess.Process, int]] = {}
+        self._providers: dict[str, tuple[asyncio.subprocess.Process, str]] = {}
 
     async def sign_in(self, name: str, object_id: str = "", kind: str = "User") -> tuple[Principal, str]:
         """The principal and its environment (shell assignments). Again is the same session."""
@@ -53,10 +53,10 @@ class Sessions:
         principal, token = server.door.identities.sign_in(name, object_id, kind)
         file = f"endpoints-{name}.json"
         server.write(file, json.dumps({**server.endpoints(), "arm_token": token}, indent=1))
-        if server.provider_port and name not in self._providers:
+        if server.attach and name not in self._providers:
             self._providers[name] = await server.serve_provider(server.state / file)
-        port = self._providers[name][1] if name in self._providers else None
-        text = server.environment(file, port) + f"DR_OBJECT_ID={shlex.quote(principal.object_id)}\n"
+        attach = self._providers[name][1] if name in self._providers else ""
+        text = server.environment(file, attach) + f"DR_OBJECT_ID={shlex.quote(principal.object_id)}\n"
         server.write(f"env-{name}", text)
         return principal, text
 

@@ -16,7 +16,7 @@ from recovery.drift import accepted, report
 from recovery.drift import baseline as baselines
 from recovery.errors import BadInput
 from recovery.exit_codes import ExitCode
-from scripts import command
+from scripts import command, switch
 from scripts.drifting import inputs, watching
 from scripts.drifting.showing import FORMATS, shown
 
@@ -143,7 +143,7 @@ def checker(stack: str) -> Callable[..., report.Report]:
         from recovery.trustlayer.drift import check
 
         return check
-    if stack == inputs.SOURCE:
+    if stack == switch.SOURCE:
         from recovery.aws.drift import check as of_source
 
         return of_source

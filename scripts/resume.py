@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recovery.engine import DIALS_ONLY
-from recovery.errors import BadInput, Stopped
+from recovery.errors import BadInput
 from recovery.exit_codes import ExitCode
 from recovery.model import Action, Json
 from recovery.ownership import Life, Owner, prove_dead
@@ -49,14 +49,14 @@ def resume(
     Examples:
       dr resume
       dr resume -s active --yes
+      dr resume -s source                the primary's side, after a killed pulumi up -s source
       dr resume --dead-host ops-2
       dr resume --retry cutover --as ic@demay.com
     """
     from clouds.program import project_root
     from clouds.run_records import runs_folder, unfinished
 
-    for name in switch.STACKS if not stack else (stack,):
-        switch.check_options(name, "auto", format)
+    switch.check_options(switch.STACKS[0] if stack in ("", switch.SOURCE) else stack, "auto", format)
     root = project_root()
     from scripts import resume_run
 
@@ -66,21 +66,27 @@ def resume(
         return resume_run.go(root, begun, retry or [], identity, wait, format)
     records = unfinished(runs_folder(root), stack)
     names = (
-        [stack] if stack else list(dict.fromkeys(str(r.data["stack"]) for r in records)) or [*switch.STACKS]
+        [stack]
+        if stack
+        else list(dict.fromkeys(str(r.data["stack"]) for r in records)) or [*switch.STACKS, switch.SOURCE]
     )
     direct = bool(records) and all(r.data.get("engine") == "direct" for r in records)
     locks = {name: [] if direct else _locks(root, name) for name in names}
     held = [name for name in names if locks[name]]
-    if not records and not held:
+    if not records and not held and not (stack and _left_over(root, stack)):
         print("Nothing to resume: no run of this machine is unfinished, and no stack is locked.")
         return int(ExitCode.CLEAN)
-    target = held[0] if held else str(records[0].data["stack"])
+    target = held[0] if held else str(records[0].data["stack"]) if records else stack
     record = next((r for r in records if r.data["stack"] == target), None)
-    owners = [*owners_of(record), *locks.get(target, []), *_lease(root, target)]
+    leases = [] if target == switch.SOURCE else _lease(root, target)  # the footprint's is not this stack's
+    owners = [*owners_of(record), *locks.get(target, []), *leases]
     evidence = prove_dead(owners, dead_host)
     for line in evidence:
         switch.say(f"  dead: {line}")
     cancel(root, target, record)
+    if target == switch.SOURCE:
+        print(f"Stack {target} knows what its killed run had made. It goes on with: pulumi up -s {target}")
+        return int(ExitCode.CLEAN)
     return _finish(root, target, record, evidence, yes, format)
 
 
@@ -98,6 +104,18 @@ def _locks(root: Path, stack: str) -> list[Owner]:
             known = []
         found = ask_locks(cli, stack) if stack in known else []
     return [lock.owner() for lock in found]
+
+
+def _left_over(root: Path, stack: str) -> bool:
+    """Whether operations were left behind though the lock is gone already, by a bare `pulumi cancel`."""
+    from clouds.pulumi_cli import PulumiCli
+    from recovery.checkpoint import pending_operations
+
+    cli = PulumiCli(root)
+    try:
+        return stack in cli.stacks() and bool(pending_operations(cli.export(stack)))
+    except BadInput:  # no CLI on this machine: it has left nothing behind here
+        return False
 
 
 def owners_of(record: RunRecord | None) -> list[Owner]:
@@ -164,32 +182,15 @@ def _clear_pending(cli: PulumiCli, stack: str) -> None:
     A refresh settles updates and deletes; a create it does not (pulumi.com/docs/support/
     troubleshooting/common-issues/interrupted-updates).
     """
-    from clouds.azure.arm import Arm, ArmError
-    from clouds.endpoints import load
-    from recovery.arm.catalogue import CATALOGUE
+    from clouds.pending import came_to_exist
     from recovery.checkpoint import pending_creates, pending_operations, settled
 
     export = cli.export(stack)
     if not pending_operations(export):
         return
-    endpoints = load()
-    arm, exist = Arm(endpoints), dict[str, str]()
+    exist = dict[str, str]()
     for urn, type_, inputs in pending_creates(export):
-        row = CATALOGUE.get(type_)
-        if row is None:
-            continue
-        id_ = row.id(endpoints.subscription, inputs)
-        try:
-            arm.get(id_, row.api_version)
-        except ArmError as error:
-            if not error.missing:
-                raise Stopped(
-                    f"{id_} began to be created and cannot be read: {error}",
-                    "whether it exists decides how the run goes on",
-                    f"dr resume -s {stack}    (once it can be read)",
-                    retry=True,
-                ) from error
-        else:
+        if id_ := came_to_exist(cli.root, stack, type_, inputs):
             switch.say(f"  {id_.rpartition('/')[2]} came to exist: taken in")
             exist[urn] = id_
     cli.run("stack", "import", "-s", stack, stdin=json.dumps(settled(export, exist)))

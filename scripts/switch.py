@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from recovery.engine import Engine
 
 STACKS = ("standby", "active")
+SOURCE = "source"
+"""The primary's side: it has no modes, and no command of ours runs its up."""
 CONTAINER = "azure-native:storage:BlobContainer"
 JOURNAL = "container-journal"
 

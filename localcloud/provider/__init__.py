@@ -5,6 +5,7 @@ Speaks the provider protocol on one side and ARM's HTTP on the other: the same t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from typing import Any
@@ -14,19 +15,20 @@ from clouds.endpoints import Endpoints
 
 @dataclass
 class Served:
-    """A provider that is listening. attach: the value for ``PULUMI_DEBUG_PROVIDERS``."""
+    """Providers that are listening, by name. attach: the value for ``PULUMI_DEBUG_PROVIDERS``."""
 
-    port: int
-    server: Any
+    ports: Mapping[str, int]
+    servers: Sequence[Any]
 
     @property
     def attach(self) -> str:
-        """``azure-native:PORT``."""
-        return f"azure-native:{self.port}"
+        """``azure-native:PORT,aws:PORT``."""
+        return ",".join(f"{name}:{port}" for name, port in self.ports.items())
 
     def stop(self) -> None:
-        """End all calls and close the port."""
-        self.server.stop(grace=None).wait()
+        """End all calls and close the ports."""
+        for server in self.servers:
+            server.stop(grace=None).wait()
 
 
 def start(endpoints: Endpoints, port: int = 0) -> Served:
@@ -52,4 +54,4 @@ def serve(resources: Any, port: int = 0) -> Served:
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(AzureNative(resources), server)
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
-    return Served(bound, server)
+    return Served({"azure-native": bound}, [server])

@@ -34,7 +34,7 @@ from recovery.errors import DrError
 from recovery.model import Json
 
 if TYPE_CHECKING:
-    from localcloud.trustlayer.provider import Served
+    from localcloud.provider import Served
 
 EAST, WEST = "us-east-1", "us-west-2"
 ZONES = {EAST: ("us-east-1a", "us-east-1b", "us-east-1c"), WEST: ("us-west-2a", "us-west-2b", "us-west-2c")}

@@ -31,12 +31,12 @@ def check(
 
 
 def comparable(desired: Desired) -> Desired:
-    """Without what only the provider keeps, with what it sets unasked, each policy in one spelling."""
+    """Without what only the provider keeps, each policy in one spelling."""
     row = AWS.get(desired.type)
     if row is None:
         return desired
     inputs = {key: value for key, value in desired.inputs.items() if key not in row.silent}
-    return replace(desired, inputs=canonical({**row.implied, **inputs}))
+    return replace(desired, inputs=canonical(inputs))
 
 
 def canonical(body: Mapping[str, Json]) -> dict[str, Json]:

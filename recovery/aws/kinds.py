@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from recovery.model import Json
 
@@ -20,7 +20,7 @@ _REFERS = re.compile(r"⟦([^#⟦⟧]+)#[^⟦⟧]+⟧")
 class AwsKind:
     """One AWS type. region: where site trustlayer has it, unless its provider says another. name: the inputs that name a
     resource, joined by "/". fixed: inputs that cannot be changed in place. silent: inputs that are the provider's own,
-    which AWS never returns. made: outputs that only AWS knows. implied: what the provider sets where nobody declares it."""
+    which AWS never returns. made: outputs that only AWS knows."""
 
     token: str
     type: str
@@ -29,7 +29,6 @@ class AwsKind:
     fixed: frozenset[str] = frozenset()
     silent: frozenset[str] = frozenset()
     made: tuple[str, ...] = ()
-    implied: Mapping[str, Json] = field(default_factory=dict)
 
 
 def _s3(kind: str, type: str, region: str = WEST, **more: Json) -> AwsKind:
@@ -61,10 +60,7 @@ AWS: dict[str, AwsKind] = {
             "aws:sns/topicSubscription:TopicSubscription", "AWS::SNS::Subscription", EAST, ("topic", "protocol", "endpoint"),
             frozenset({"topic", "protocol", "endpoint"}),
         ),
-        AwsKind(
-            "aws:cloudwatch/metricAlarm:MetricAlarm", "AWS::CloudWatch::Alarm", EAST, ("name",), frozenset({"name"}),
-            implied={"actionsEnabled": True},
-        ),
+        AwsKind("aws:cloudwatch/metricAlarm:MetricAlarm", "AWS::CloudWatch::Alarm", EAST, ("name",), frozenset({"name"})),
         AwsKind("aws:iam/openIdConnectProvider:OpenIdConnectProvider", "AWS::IAM::OIDCProvider", EAST, ("url",), frozenset({"url"}), made=("arn",)),
         AwsKind(
             "aws:rds/instance:Instance", "AWS::RDS::DBInstance", WEST, ("identifier",),

@@ -12,6 +12,7 @@ from recovery.drift import accepted, files
 from recovery.drift import baseline as baselines
 from recovery.errors import BadInput
 from recovery.model import Json
+from scripts import switch
 
 if TYPE_CHECKING:
     from recovery.drift.report import Live
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 ACCEPTED = "accepted-drift.yaml"
 """In the project's root, beside the stack files: reviewed like code."""
-
-SOURCE = "source"
-"""Stack of site image-app's AWS side."""
 
 LARGEST = 256 * 2**20
 """Bytes of a file that is read. Ten thousand resources are some 30 MB."""
@@ -44,7 +42,7 @@ def read(stack: str, desired: Path | None, live: Path | None) -> tuple[list[Desi
     from clouds.endpoints import load
 
     endpoints = load()
-    if stack == SOURCE:
+    if stack == switch.SOURCE:
         from clouds.aws import source_live
 
         return wanted, source_live.read_live(

@@ -136,7 +136,7 @@ class SourceFootprint(pulumi.ComponentResource):
                 dimensions={"Flow": flow}, statistic="Sum", period=DAY, evaluation_periods=2, datapoints_to_alarm=2,
                 comparison_operator="LessThanThreshold", threshold=1, treat_missing_data="breaching",
                 alarm_description=f"no {flow} sync has succeeded for two days running: dr sync {flow}",
-                alarm_actions=[topic.arn], ok_actions=[topic.arn], tags=self._tags, opts=self._kept(),
+                actions_enabled=True, alarm_actions=[topic.arn], ok_actions=[topic.arn], tags=self._tags, opts=self._kept(),
             )  # fmt: skip
         return topic
 

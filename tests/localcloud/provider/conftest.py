@@ -136,6 +136,6 @@ class Engine:
 def engine() -> Iterator[Engine]:
     store, website = Store(), Website()
     served = serve(Resources(store, website, SUBSCRIPTION))
-    with grpc.insecure_channel(f"127.0.0.1:{served.port}") as channel:
+    with grpc.insecure_channel(f"127.0.0.1:{served.ports['azure-native']}") as channel:
         yield Engine(provider_pb2_grpc.ResourceProviderStub(channel), store, website)
     served.stop()
