@@ -1,36 +1,38 @@
-"""The whole footprint, as Resource Manager answers it: every changed value is found, nothing else is.
+"""The whole footprint in both modes, as it is answered: every changed value is found, nothing else is.
 
-The live bodies are the local cloud's answers to the declared ones (it re-cases, fills in, drops write-only
-values), not copies of them. Two rates are printed; whatever is not found stands in EXCEPTIONS by name, with its reason.
+The live bodies are the local cloud's answers to the declared ones (it re-cases, fills in, drops write-only values), not
+copies of them, and what the data plane and the resolvers say. Two rates are printed for each mode; whatever is not found
+stands in EXCEPTIONS by name, with its reason.
 """
 
 from __future__ import annotations
 
 import copy
-import os
 import random
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import pytest
 
 import localcloud
-from clouds import gates
-from clouds.azure.arm import Arm, ArmError, Patience
-from clouds.azure.live import api_version, read_live
-from clouds.endpoints import load
+from clouds.azure.arm import Arm
+from clouds.azure.live import read_live
+from clouds.direct_engine import DirectEngine
+from clouds.endpoints import Endpoints, load
 from clouds.program import desired
+from clouds.public_names import added
 from recovery.arm.placeholders import resolve
 from recovery.drift import dynamic
 from recovery.drift.normalizers import canonical_id, fold
 from recovery.drift.prepare import declared_body
 from recovery.drift.report import Live, check
-from recovery.model import Desired, Json
+from recovery.engine import DIALS_ONLY
+from recovery.model import Action, Desired, Finding, Json
+from tests.contract.test_engines_agree import put_site
+from tests.pulumi_cli.conftest import clean_environment, copy_program
 
-ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.localcloud, pytest.mark.timeout(900)]  # two whole ups, on a busy machine too
 Place = tuple[str | int, ...]
 
 EXCEPTIONS: dict[tuple[str, str], str] = {
@@ -42,130 +44,110 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
 }
 """(ARM type, property path without list positions) -> why the service does not answer it, so that nothing can be found."""
 
-NO_ARM = ("staticWebsite", "throughputSettings")
-"""Declared in the footprint and kept elsewhere than in a body of its own in the bare control plane."""
+MODES = ("standby", "active")
 
 
 @dataclass
 class Built:
-    """The standby's resources that ARM knows, and what it answers for them (the other mode differs in the dials alone)."""
+    """What one mode declares that can drift, in the form in which it is compared, and what is really there."""
 
     wanted: list[Desired]
     live: Live
 
 
 @pytest.fixture(scope="module")
-def built(cloud: localcloud.LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    environ = {**cloud.environment, "DR_HOME": str(tmp_path_factory.mktemp("home"))}
-    arm = Arm(
-        load(environ), patience=Patience(operation=360_000.0)
-    )  # simulated: a busy machine is no fault of the cloud
-    declared = desired(ROOT, "standby", environ)
-    wanted = [d for d in declared if _is_plain(d)]
-    made: dict[str, Mapping[str, Json]] = {}
-    try:
-        left = [d for d in declared if d in wanted or dynamic.kind(d.type) == "VaultCertificate"]
-        _registry(arm, environ["ARM_SUBSCRIPTION_ID"])
-        while left:
-            why: dict[str, str] = {}
-            later = [one for one in left if not _made(arm, one, made, environ, why)]
-            assert len(later) < len(left), why
-            left = later
-        yield Built(wanted, read_live(arm, wanted))
-    finally:
-        arm.delete(wanted[0].id, str(api_version(wanted[0])))
-        arm.close()
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Built]]:
+    """The whole footprint on a local cloud with its data plane: built as standby and looked at, then failed over."""
+    folder = tmp_path_factory.mktemp("mutations")
+    cloud = localcloud.start(folder / "cloud", 600.0, with_parent=True)
+    with pytest.MonkeyPatch.context() as patch:
+        try:
+            environ = clean_environment(cloud.environment)
+            for key, value in environ.items():
+                patch.setenv(key, value)
+            project, endpoints = copy_program(folder / "project"), load(environ)
+            engine, arm = DirectEngine(project, environ=environ), Arm(endpoints)
+            seen = {}
+            for mode, allow in zip(MODES, (DIALS_ONLY | {Action.CREATE}, DIALS_ONLY), strict=True):
+                engine.up(mode, allow=allow, on_event=lambda _event: None)
+                wanted = desired(project, mode, environ)
+                put_site(arm, wanted, endpoints.storage_key)
+                seen[mode] = look(arm, wanted, endpoints)
+            arm.close()
+            yield seen
+        finally:
+            cloud.stop()
 
 
-def _registry(arm: Arm, subscription: str) -> None:
-    """What `dr init` leaves behind: a bare local cloud begins without it."""
-    group = f"/subscriptions/{subscription}/resourceGroups/rg-demay-ops"
-    arm.put(group, {"location": "brazilsouth"}, "2024-03-01")
-    registry = f"{group}/providers/Microsoft.ContainerRegistry/registries/crdemaydr"
-    arm.put(
-        registry, {"location": "brazilsouth", "sku": {"name": "Standard"}, "properties": {}}, "2023-07-01"
-    )
+def look(arm: Arm, wanted: list[Desired], endpoints: Endpoints) -> Built:
+    """Everything but the gates, which want nothing of the world; an older answer that a resolver still keeps is waited for."""
+    for _ in range(60):
+        everything, live = added(wanted, read_live(arm, wanted, discover=True), endpoints.resolvers)
+        if not live.unknown:
+            break
+        time.sleep(0.5)
+    return Built([d for d in everything if dynamic.as_arm(d) is not None], live)
 
 
-def _made(
-    arm: Arm,
-    one: Desired,
-    made: dict[str, Mapping[str, Json]],
-    environ: Mapping[str, str],
-    why: dict[str, str],
-) -> bool:
-    """Make it, or say that something it refers to is not there yet."""
-    inputs = resolve(dict(one.inputs), lambda id: made.get(canonical_id(id)))
-    if dynamic.kind(one.type):  # the certificate, without which the gateway is refused
-        with patch.dict(os.environ, environ):
-            gates.apply("VaultCertificate", inputs)
-        return True
-    try:
-        arm.put(one.id, declared_body(replace(one, inputs=inputs), {}), str(api_version(one)))
-    except ArmError as error:
-        if error.status in (400, 404):
-            why[one.id] = str(error)
-            return False
-        raise
-    made[canonical_id(one.id)] = read_live(arm, [one]).body(one.id) or {}
-    return True
+@pytest.mark.parametrize("mode", MODES)
+def test_right_after_it_was_built_nothing_is_found(built: dict[str, Built], mode: str) -> None:
+    here = built[mode]
+    report = check(here.wanted, here.live)
+    assert [(f.id, f.path, f.want, f.have, f.reason) for f in report.findings] == []
+    assert report.counts["="] == len(here.wanted)
 
 
-def _is_plain(one: Desired) -> bool:
-    return bool(one.arm_type) and dynamic.kind(one.type) is None and not one.arm_type.endswith(NO_ARM)
-
-
-def test_right_after_it_was_built_nothing_is_found(built: Built) -> None:
-    report = check(built.wanted, replace(built.live, unmanaged=()))
-    assert [(f.id, f.path, f.want, f.have) for f in report.findings] == []
-    assert report.counts["="] == len(built.wanted)
-
-
+@pytest.mark.parametrize("mode", MODES)
 def test_every_changed_live_value_is_found_and_nothing_that_does_not_matter(
-    built: Built, capsys: pytest.CaptureFixture[str]
+    built: dict[str, Built], mode: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = total = 0
+    here = built[mode]
+    found = total = shuffles = 0
     missed: set[tuple[str, str]] = set()
     silent: set[tuple[str, str]] = set()
     noise: list[tuple[str, str]] = []
-    shuffles = 0
-    for one in built.wanted:
-        live = built.live.body(one.id)
-        assert live is not None, one.id
-        body = declared_body(replace(one, inputs=resolve(dict(one.inputs), built.live.body)), live)
+    for one in here.wanted:
+        form = dynamic.as_arm(one)
+        assert form is not None
+        live = here.live.body(form.id)
+        assert live is not None, form.id
+        body = declared_body(replace(form, inputs=resolve(dict(form.inputs), here.live.body)), live)
         for place, _ in leaves(body):
+            kind = (
+                form.arm_type or str(dynamic.kind(one.type)),
+                ".".join(p for p in place if isinstance(p, str)),
+            )
             there = find(live, place)
             if there is None:
-                silent.add((one.arm_type, ".".join(p for p in place if isinstance(p, str))))
+                silent.add(kind)
                 continue
             total += 1
             changed = copy.deepcopy(live)
             put(changed, there, other(value_at(live, there)))
-            name = fold([p for p in place if isinstance(p, str)][-1])
-            if any(name in fold(f.path) for f in _findings(built, one, changed)):
+            name = fold(kind[1].rpartition(".")[2])
+            if any(name in fold(f.path) for f in _findings(here, one, form.id, changed)):
                 found += 1
             else:
-                missed.add((one.arm_type, ".".join(p for p in place if isinstance(p, str))))
+                missed.add(kind)
         for seed in range(3):
             shuffles += 1
-            again = given_back(live, random.Random(seed))  # noqa: S311 (not for secrets)
-            noise += [(one.id, f.path) for f in _findings(built, one, {**again, "id": live["id"]})]
+            again = {**given_back(live, random.Random(seed)), "id": form.id}  # noqa: S311 (not for secrets)
+            noise += [(form.id, f.path) for f in _findings(here, one, form.id, again)]
     with capsys.disabled():
         print(
-            f"\n{found} of {total} changed values found, {len(noise)} false alarms in {shuffles} re-cased and reordered bodies"
+            f"\n{mode}: {found} of {total} changed values found in {len(here.wanted)} resources, "
+            f"{len(noise)} false alarms in {shuffles} re-cased and reordered bodies"
         )
-        for arm_type, path in sorted(silent):
-            print(
-                f"not answered, so not seen: {arm_type} {path} ({EXCEPTIONS.get((arm_type, path), 'no reason known')})"
-            )
+        for kind in sorted(silent):
+            print(f"not answered, so not seen: {' '.join(kind)} ({EXCEPTIONS.get(kind, 'no reason known')})")
     assert silent <= set(EXCEPTIONS), sorted(silent - set(EXCEPTIONS))
     assert missed == set()
     assert noise == []
     assert total > 300
 
 
-def _findings(built: Built, one: Desired, body: Mapping[str, Json]) -> list[Any]:
-    bodies = {**built.live.bodies, canonical_id(one.id): body}
+def _findings(built: Built, one: Desired, id: str, body: Mapping[str, Json]) -> list[Finding]:
+    bodies = {**built.live.bodies, canonical_id(id): body}
     return list(check([one], Live(bodies, {}, ())).findings)
 
 
@@ -209,9 +191,10 @@ def _label(item: Json) -> str | None:
 
 
 def find(body: Json, place: Place) -> Place | None:
-    """The same way in a live body: keys without case, named elements by name, others by position."""
+    """The same way in a live body: keys without case, named elements by name, others by position. What is no answer of
+    Resource Manager's (a resolver's, a package's) has no `properties`."""
     way: list[str | int] = []
-    for part in place:
+    for part in place if "properties" in body else [p for p in place if p != "properties"]:
         if isinstance(part, str) and part.startswith("[") and isinstance(body, list):
             at = next((i for i, item in enumerate(body) if str(_label(item)).lower() == part.lower()), None)
         elif isinstance(part, int) and isinstance(body, list):
