@@ -6,12 +6,19 @@ Plain recursive queries, so an answer comes out of the resolver's cache as any c
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import socket
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from clouds.endpoints import Resolver
+
+if TYPE_CHECKING:
+    import dns.message
 
 MAX_CHAIN = 8
 """CNAME hops followed by us when a resolver answers with the alias alone (RFC 1034, 3.6.2: chains are legal
@@ -48,6 +55,69 @@ class DnsAnswer:
         return f"{self.resolver}: {self.name} {said}{left}"
 
 
+IN_FLIGHT = 64
+"""Questions that one resolver is asked at the same time: their answers fit into a socket's buffer."""
+
+FIRST_TRY = 0.5
+"""The share of the time in which one datagram's answer is waited for before the question is asked by itself."""
+
+
+class _Question:
+    """One question on its way along the aliases. kind: dnspython's rdatatype of `rdtype`."""
+
+    def __init__(self, resolver: Resolver, name: str, rdtype: str) -> None:
+        import dns.name
+        import dns.rdatatype
+
+        self._of = (resolver.name, name, rdtype)
+        self._kind = dns.rdatatype.from_text(rdtype)
+        self.current = dns.name.from_text(name)
+        self.chain: list[str] = []
+        self._ttls: list[int] = []
+
+    def message(self) -> dns.message.Message:
+        """The query for the name that it has come to."""
+        import dns.message
+
+        return dns.message.make_query(self.current, self._kind)
+
+    def at(self, resolver: Resolver) -> _Question:
+        """The same question, not yet asked, for another resolver."""
+        other = copy.copy(self)
+        other._of, other.chain, other._ttls = (resolver.name, *self._of[1:]), [], []
+        return other
+
+    def unknown(self, reason: str) -> DnsAnswer:
+        return DnsAnswer(*self._of, (), tuple(self.chain), None, reason)
+
+    def take(self, reply: dns.message.Message) -> DnsAnswer | None:
+        """What this reply settles; None: it holds aliases alone, and `current` is the next name to ask for."""
+        import dns.rcode
+        import dns.rdatatype
+
+        code = reply.rcode()
+        if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+            return self.unknown(dns.rcode.to_text(code))
+        # One answer may hold the whole chain, in any order (RFC 1034, 4.3.2): walk it as far as it goes.
+        records = {(rrset.name, rrset.rdtype): rrset for rrset in reply.answer}
+        before = len(self.chain)
+        while len(self.chain) <= MAX_CHAIN:
+            found = records.get((self.current, self._kind))
+            if found is not None:
+                values = tuple(str(item).rstrip(".") for item in found)
+                return DnsAnswer(*self._of, values, tuple(self.chain), min([*self._ttls, found.ttl]))
+            alias = records.get((self.current, dns.rdatatype.CNAME))
+            if alias is None:
+                break
+            self._ttls.append(alias.ttl)
+            self.current = alias[0].target
+            self.chain.append(str(self.current).rstrip(".").lower())
+        # NXDOMAIN at the end of a chain speaks of its last name (RFC 6604); no alias at all means no such record.
+        if code == dns.rcode.NXDOMAIN or len(self.chain) == before:
+            return DnsAnswer(*self._of, (), tuple(self.chain), min(self._ttls) if self._ttls else None)
+        return None
+
+
 def ask(name: str, rdtype: str, resolver: Resolver, timeout: float = 1.0) -> DnsAnswer:
     """One resolver's answer, aliases followed to the end. timeout: real seconds over the whole chain. Never
     raises.
@@ -56,70 +126,117 @@ def ask(name: str, rdtype: str, resolver: Resolver, timeout: float = 1.0) -> Dns
     and an empty answer are known: the name leads nowhere.
     """
     import dns.exception
-    import dns.message
-    import dns.name
     import dns.query
-    import dns.rcode
-    import dns.rdatatype
 
-    kind = dns.rdatatype.from_text(rdtype)
-    chain: list[str] = []
-    ttls: list[int] = []
     deadline = time.monotonic() + timeout
-
-    def unknown(reason: str) -> DnsAnswer:
-        return DnsAnswer(resolver.name, name, rdtype, (), tuple(chain), None, reason)
-
     try:
-        current = dns.name.from_text(name)
+        question = _Question(resolver, name, rdtype)
     except dns.exception.DNSException as error:
-        return unknown(f"not a name: {error}")
-    while len(chain) <= MAX_CHAIN:
+        return DnsAnswer(resolver.name, name, rdtype, reason=f"not a name: {error}")
+    while len(question.chain) <= MAX_CHAIN:
         left = deadline - time.monotonic()
         if left <= 0:
-            return unknown(f"no answer within {timeout:g} s")
-        query = dns.message.make_query(current, kind)
+            return question.unknown(f"no answer within {timeout:g} s")
         try:
             reply, _ = dns.query.udp_with_fallback(
-                query, resolver.address, timeout=left, port=resolver.port, ignore_errors=True
+                question.message(), resolver.address, timeout=left, port=resolver.port, ignore_errors=True
             )
         except dns.exception.Timeout:
-            return unknown(f"no answer within {timeout:g} s")
+            return question.unknown(f"no answer within {timeout:g} s")
         except (dns.exception.DNSException, OSError, EOFError) as error:
-            return unknown(f"{type(error).__name__}: {error}")
-        code = reply.rcode()
-        if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-            return unknown(dns.rcode.to_text(code))
-        # One answer may hold the whole chain, in any order (RFC 1034, 4.3.2): walk it as far as it goes.
-        records = {(rrset.name, rrset.rdtype): rrset for rrset in reply.answer}
-        before = len(chain)
-        while len(chain) <= MAX_CHAIN:
-            found = records.get((current, kind))
-            if found is not None:
-                values = tuple(str(item).rstrip(".") for item in found)
-                return DnsAnswer(resolver.name, name, rdtype, values, tuple(chain), min([*ttls, found.ttl]))
-            alias = records.get((current, dns.rdatatype.CNAME))
-            if alias is None:
-                break
-            ttls.append(alias.ttl)
-            current = alias[0].target
-            chain.append(str(current).rstrip(".").lower())
-        # NXDOMAIN at the end of a chain speaks of its last name (RFC 6604); no alias at all means no such
-        # record.
-        if code == dns.rcode.NXDOMAIN or len(chain) == before:
-            return DnsAnswer(resolver.name, name, rdtype, (), tuple(chain), min(ttls) if ttls else None)
-    return unknown(f"more than {MAX_CHAIN} aliases in a row")
+            return question.unknown(f"{type(error).__name__}: {error}")
+        if (answer := question.take(reply)) is not None:
+            return answer
+    return question.unknown(f"more than {MAX_CHAIN} aliases in a row")
 
 
 def ask_all(
     names: Sequence[str], rdtype: str, resolvers: Sequence[Resolver], timeout: float = 1.0
 ) -> list[DnsAnswer]:
-    """Every name at every resolver, at the same time; ordered by name, then resolver."""
+    """Every name at every resolver, at the same time; ordered by name, then resolver.
+
+    timeout: real seconds for each question, over its whole chain. One datagram from one socket settles nearly all of them;
+    what it does not (lost, truncated, half a chain) is asked by itself in the time that is left.
+    """
     pairs = [(name, resolver) for name in names for resolver in resolvers]
     if not pairs:
         return []
+    began = time.monotonic()
     with ThreadPoolExecutor(min(32, len(pairs)), thread_name_prefix="dns") as pool:
-        return list(pool.map(lambda pair: ask(pair[0], rdtype, pair[1], timeout), pairs))
+        queries = _queries(names, rdtype, resolvers[0])
+        first = [pool.submit(_by_datagram, queries, one, timeout * FIRST_TRY) for one in resolvers]
+        settled = {
+            (name, r): a
+            for r, done in zip(resolvers, first, strict=True)
+            for name, a in done.result().items()
+        }
+        rest = max(timeout * FIRST_TRY, timeout - (time.monotonic() - began))
+        open = [pair for pair in pairs if pair not in settled]
+        late = pool.map(lambda pair: ask(pair[0], rdtype, pair[1], rest), open)
+        settled |= dict(zip(open, late, strict=True))
+    return [settled[pair] for pair in pairs]
+
+
+@dataclass(frozen=True)
+class _Query:
+    """One name's question, made and encoded once for all resolvers."""
+
+    name: str
+    question: _Question
+    message: dns.message.Message
+    wire: bytes
+
+
+def _queries(names: Sequence[str], rdtype: str, resolver: Resolver) -> list[_Query]:
+    """What can be asked by datagram: not what is no name, nor a number that is drawn twice (`ask` deals with both)."""
+    import dns.exception
+
+    found: dict[int, _Query] = {}
+    for name in dict.fromkeys(names):
+        with contextlib.suppress(dns.exception.DNSException):
+            question = _Question(resolver, name, rdtype)
+            message = question.message()
+            found.setdefault(message.id, _Query(name, question, message, message.to_wire()))
+    return list(found.values())
+
+
+def _by_datagram(queries: Sequence[_Query], resolver: Resolver, patience: float) -> dict[str, DnsAnswer]:
+    """What a single datagram's answer settles, by name. Never raises. patience: seconds that one is waited for; a
+    resolver that stays silent that long is not asked on."""
+    import dns.exception
+    import dns.flags
+    import dns.inet
+    import dns.message
+
+    settled: dict[str, DnsAnswer] = {}
+    left, waiting = list(queries)[::-1], dict[int, _Query]()
+    try:
+        # Connected: the kernel takes datagrams of this resolver alone.
+        with socket.socket(dns.inet.af_for_address(resolver.address), socket.SOCK_DGRAM) as wire:
+            wire.connect((resolver.address, resolver.port))
+            wire.settimeout(patience)
+            while left or waiting:
+                while left and len(waiting) < IN_FLIGHT:
+                    wire.send(left[-1].wire)
+                    waiting[left[-1].message.id] = left[-1]
+                    left.pop()
+                data = wire.recv(65535)
+                try:
+                    reply = dns.message.from_wire(data)
+                except (dns.exception.DNSException, ValueError):
+                    continue
+                query = waiting.get(reply.id)
+                if query is None or not query.message.is_response(reply):
+                    continue
+                del waiting[reply.id]
+                if (
+                    not reply.flags & dns.flags.TC
+                    and (answer := query.question.at(resolver).take(reply)) is not None
+                ):
+                    settled[query.name] = answer
+    except (OSError, ValueError):
+        pass  # silent, refused, unreachable, no address: what is open is asked by itself, and says why
+    return settled
 
 
 def delegation(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from clouds.dns_resolvers import ask_all
@@ -14,22 +15,31 @@ from recovery.model import Desired
 TIMEOUT_SECONDS = 3.0
 
 
-def added(wanted: Sequence[Desired], live: Live, resolvers: Sequence[Resolver]) -> tuple[list[Desired], Live]:
-    """`wanted` and `live` with one entry more for each public name. Never raises: see `Live.unknown`."""
+def beside(
+    wanted: Sequence[Desired], resolvers: Sequence[Resolver], read: Callable[[], Live]
+) -> tuple[list[Desired], Live]:
+    """`wanted` and what `read` returns, with one entry more for each public name. The resolvers are asked while `read`
+    waits for Resource Manager. Never raises by itself: see `Live.unknown`."""
     found = names(wanted, [r.name for r in resolvers])
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(_asked, found, resolvers)
+        live = read()
+        answers = asked.result()
     bodies, unknown = dict(live.bodies), dict(live.unknown)
-    for rdtype in sorted({one.rdtype for one in found}):
-        of_type = [one for one in found if one.rdtype == rdtype]
-        answers = ask_all([one.name for one in of_type], rdtype, resolvers, TIMEOUT_SECONDS)
-        for one in of_type:
-            mine = [Answer(a.resolver, a.values, a.ttl, a.reason) for a in answers if a.name == one.name]
-            _take(one, mine, live, bodies, unknown)
+    for one in found:
+        record = live.body(one.desired.id.removesuffix("/publicAnswers"))
+        said, doubt = body(one, record, answers.get((one.name, one.rdtype), []))
+        bodies[one.desired.id] = said
+        if doubt:
+            unknown[one.desired.id] = doubt
     return [*wanted, *(one.desired for one in found)], replace(live, bodies=bodies, unknown=unknown)
 
 
-def _take(one: Name, answers: Sequence[Answer], live: Live, bodies: dict, unknown: dict) -> None:  # type: ignore[type-arg]
-    record = live.body(one.desired.id.removesuffix("/publicAnswers"))
-    said, doubt = body(one, record, answers)
-    bodies[one.desired.id] = said
-    if doubt:
-        unknown[one.desired.id] = doubt
+def _asked(found: Sequence[Name], resolvers: Sequence[Resolver]) -> dict[tuple[str, str], list[Answer]]:
+    """(name, record type) -> each resolver's answer."""
+    said: dict[tuple[str, str], list[Answer]] = {}
+    for rdtype in sorted({one.rdtype for one in found}):
+        of_type = [one.name for one in found if one.rdtype == rdtype]
+        for a in ask_all(of_type, rdtype, resolvers, TIMEOUT_SECONDS):
+            said.setdefault((a.name, rdtype), []).append(Answer(a.resolver, a.values, a.ttl, a.reason))
+    return said

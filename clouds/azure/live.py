@@ -28,6 +28,8 @@ THREADS = 48
 """Concurrent reads. ARM's bucket holds 250 and refills at 25 a second for each subscription and principal."""
 
 RESOURCES_VERSION = "2021-04-01"
+PAGE = 1000
+"""Resources of a group in one answer: pages come one after the other, and this list is the longest."""
 
 _BY_LIST = re.compile(
     r"microsoft\.network/(virtualnetworks|networksecuritygroups|publicipaddresses|applicationgateways|dnszones(/\w+)?)"
@@ -205,7 +207,7 @@ class _Reader:
     def _group(self, group: str) -> None:
         """Everything that ARM knows in a resource group (children are not in this list: their LISTs show them)."""
         try:
-            self.others += self.arm.list(f"{group}/resources", RESOURCES_VERSION)
+            self.others += self.arm.list(f"{group}/resources?$top={PAGE}", RESOURCES_VERSION)
         except ArmError as error:
             if not error.missing:
                 self.unknown[f"{group}/resources"] = f"what else is in the group: {_reason(error)}"
@@ -236,7 +238,7 @@ class _Reader:
             group = _PARENTS.match(id)
             if group is None or canonical_id(group[1]) in {canonical_id(g) for g in groups}:
                 return  # that list is fresh, and does not have it
-            items = self.arm.list(f"{group[1]}/resources", RESOURCES_VERSION)
+            items = self.arm.list(f"{group[1]}/resources?$top={PAGE}", RESOURCES_VERSION)
             self.others += [i for i in items if canonical_id(str(i.get("id") or "")) == canonical_id(id)]
         except ArmError as error:
             if not error.missing:

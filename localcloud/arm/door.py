@@ -27,6 +27,9 @@ from recovery.errors import Failed
 T = TypeVar("T")
 
 PAGE = 100
+LARGEST_PAGE = 1000
+"""Of a group's list of resources, for who asks with $top (learn.microsoft.com/rest/api/resources/resources/
+list-by-resource-group); the services' own lists do not know it."""
 RETRY_AFTER = "10"
 """Simulated seconds, as Azure sends them: who polls divides by the scale."""
 
@@ -284,7 +287,7 @@ class Door:
                 call, [e for e in store.entries.values() if e.type == kind], self.service.shown
             )
         if kind == "/resources":
-            return self.page_of(call, list(self._overview(call)), _envelope)
+            return self.page_of(call, list(self._overview(call)), _envelope, LARGEST_PAGE)
         parent = path.parent
         if parent is not None and store.get(parent) is None:
             raise ArmError(
@@ -318,12 +321,13 @@ class Door:
         return self.page_of(call, list(items), lambda item: item)
 
     def page_of(
-        self, call: Call, everything: Sequence[T], show: Callable[[T], dict[str, Any]]
+        self, call: Call, everything: Sequence[T], show: Callable[[T], dict[str, Any]], largest: int = PAGE
     ) -> web.Response:
-        """A list answer: at most PAGE items, then nextLink. Only this page's items are shown: a long list stays linear."""
+        """A list answer: PAGE items ($top of them, up to `largest`), then nextLink. Only this page's items are shown: a
+        long list stays linear."""
         size = PAGE
         if call.query.get("$top", "").isdigit():
-            size = max(1, min(PAGE, int(call.query["$top"])))
+            size = max(1, min(largest, int(call.query["$top"])))
         token = call.query.get("$skiptoken", "0")
         if not token.isdigit():
             raise bad_request(f"The skip token '{token}' is invalid.", "InvalidSkipToken")

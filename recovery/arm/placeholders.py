@@ -67,6 +67,8 @@ def resolve(value: Json, lookup: Lookup) -> Json:
 
 
 def _text(text: str, lookup: Lookup) -> Json:
+    if "⟦" not in text:
+        return text
     whole = _PATTERN.fullmatch(text)
     if whole:
         return _property(whole, lookup)

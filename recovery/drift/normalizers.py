@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from recovery.model import Json
@@ -22,6 +23,7 @@ Keys = tuple[str, ...]
 """The folded names of the properties above a value, outermost first, the value's own last (``("tags", "owner")``)."""
 
 
+@lru_cache(8192)  # a footprint has some hundred names, each asked for in every resource
 def fold(key: str) -> str:
     """A property name without case and punctuation: ``odata.type``, ``odataType`` and ``ODataType`` are one name."""
     return re.sub(r"[^a-z0-9]", "", key.lower()) or key
@@ -117,7 +119,8 @@ def is_id(text: str) -> bool:
 
 def canonical_id(id: str) -> str:
     """An ARM id in the one form used as a key: lower case, single slashes, none at the end."""
-    return "/" + re.sub("/+", "/", id.strip().lower()).strip("/")
+    text = id.strip().lower().strip("/")
+    return "/" + (re.sub("/+", "/", text) if "//" in text else text)
 
 
 def location(keys: Keys, want: Json, have: Json) -> bool:

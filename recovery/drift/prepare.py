@@ -68,9 +68,12 @@ def _answered(key: str, live: Mapping[str, Json]) -> bool:
 
 
 def without(inputs: Mapping[str, Json], paths: Iterable[str]) -> dict[str, Json]:
-    """A copy of `inputs` without the properties at Pulumi's `ignoreChanges` paths (``a.b[0]["c"]``, ``a[*].b``)."""
+    """`inputs` without the properties at Pulumi's `ignoreChanges` paths (``a.b[0]["c"]``, ``a[*].b``); never changed itself."""
+    ignored = list(paths)
+    if not ignored:
+        return dict(inputs)  # most resources ignore nothing, and a deep copy costs as much as the comparison
     copied: dict[str, Json] = copy.deepcopy(dict(inputs))
-    for path in paths:
+    for path in ignored:
         parts = [a or b for a, b in _PATH_PART.findall(path)]
         if not _remove(copied, parts) and isinstance(copied.get("properties"), dict):
             _remove(copied["properties"], parts)

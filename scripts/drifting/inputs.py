@@ -52,11 +52,11 @@ def read(stack: str, desired: Path | None, live: Path | None) -> tuple[list[Desi
         )
     from clouds.azure.arm import Arm
     from clouds.azure.live import read_live
-    from clouds.public_names import added
+    from clouds.public_names import beside
 
     arm = Arm(endpoints)
     try:
-        return added(wanted, read_live(arm, wanted, discover=True), endpoints.resolvers)
+        return beside(wanted, endpoints.resolvers, lambda: read_live(arm, wanted, discover=True))
     finally:
         arm.close()
 

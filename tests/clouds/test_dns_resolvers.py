@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socketserver
+import threading
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
-from dnslib import CNAME, QTYPE, RCODE, RR, A, DNSRecord
+from dnslib import CNAME, QTYPE, RCODE, RR, A, DNSHeader, DNSQuestion, DNSRecord
 from dnslib.server import BaseResolver, DNSServer
 
 from clouds.dns_resolvers import ask, ask_all
@@ -114,3 +117,47 @@ def test_a_silent_resolver_is_unknown_and_does_not_hold_up_the_others(resolver: 
         ("gw.example", "here", True),
         ("gw.example", "quiet", False),
     ]
+
+
+def test_asked_together_or_alone_a_name_gets_the_same_answer(resolver: Resolver) -> None:
+    """ACT-4, DRIFT: one socket for many questions is a matter of speed alone."""
+    names = [*TABLE, "nowhere.example", "a..b", "demay.com"]
+    assert ask_all(names, "A", [resolver]) == [ask(name, "A", resolver) for name in names]
+
+
+class Bad(socketserver.BaseRequestHandler):
+    """A resolver on a bad line: the first datagram of each name is lost, and a stranger's answer comes before the right one."""
+
+    asked: ClassVar[set[str]] = set()
+
+    def handle(self) -> None:
+        data, line = self.request
+        query = DNSRecord.parse(data)
+        name = str(query.q.qname)
+        if name not in self.asked:
+            self.asked.add(name)
+            return
+        forged = DNSRecord(DNSHeader(id=query.header.id, qr=1), q=DNSQuestion("other.example"))
+        forged.add_answer(RR("other.example", QTYPE.A, rdata=A("198.51.100.66"), ttl=60))
+        line.sendto(forged.pack(), self.client_address)
+        line.sendto(b"no message at all", self.client_address)
+        reply = query.reply()
+        reply.add_answer(RR(name, QTYPE.A, rdata=A("192.0.2.10"), ttl=60))
+        line.sendto(reply.pack(), self.client_address)
+
+
+def test_a_lost_datagram_is_asked_for_again_and_a_strangers_answer_is_not_believed() -> None:
+    """DRIFT: neither becomes a finding."""
+    Bad.asked.clear()
+    with socketserver.ThreadingUDPServer(("127.0.0.1", 0), Bad) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        names = [f"r{i}.example" for i in range(100)]
+        for name in names[:70]:
+            Bad.asked.add(f"{name}.")  # these come through at once
+        answers = ask_all(
+            names, "A", [Resolver("bad line", "127.0.0.1", server.server_address[1])], timeout=2.0
+        )
+        server.shutdown()
+        thread.join(5)
+    assert {(a.known, a.values) for a in answers} == {(True, ("192.0.2.10",))}

@@ -21,7 +21,7 @@ from clouds.azure.live import read_live
 from clouds.direct_engine import DirectEngine
 from clouds.endpoints import Endpoints, load
 from clouds.program import desired
-from clouds.public_names import added
+from clouds.public_names import beside
 from recovery.arm.placeholders import resolve
 from recovery.drift import dynamic
 from recovery.drift.normalizers import canonical_id, fold
@@ -82,7 +82,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Built]
 def look(arm: Arm, wanted: list[Desired], endpoints: Endpoints) -> Built:
     """Everything but the gates, which want nothing of the world; an older answer that a resolver still keeps is waited for."""
     for _ in range(60):
-        everything, live = added(wanted, read_live(arm, wanted, discover=True), endpoints.resolvers)
+        everything, live = beside(wanted, endpoints.resolvers, lambda: read_live(arm, wanted, discover=True))
         if not live.unknown:
             break
         time.sleep(0.5)
