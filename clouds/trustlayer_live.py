@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from clouds.aws import declared
 from clouds.gates.flag import flagged
+from clouds.reads import together
 from clouds.trustlayer_site import NAMESPACE, WEST, Site
 from recovery.aws.kinds import AWS
 from recovery.drift.report import Live
@@ -23,26 +24,15 @@ WATCHED = ("kubernetes:apps/v1:Deployment", "kubernetes:batch/v1:CronJob", "kube
 def read_live(site: Site, wanted: Sequence[Desired]) -> Live:
     """What is there. What could not be read is unknown, with the reason; it is neither equal nor missing."""
     known = [one for one in wanted if one.type in AWS or one.type in KUBERNETES]
-    bodies: dict[str, Mapping[str, Json]] = {}
-    unknown: dict[str, str] = {}
 
     def one(resource: Desired) -> Mapping[str, Json] | None:
         if resource.type in KUBERNETES:
             meta = resource.inputs["metadata"]
             path = KUBERNETES[resource.type].path(str(meta.get("namespace", NAMESPACE)), str(meta["name"]))
             return site.cluster(WEST).get(path)
-        id = declared.find(site, resource.type, resource.inputs)
-        return declared.read(site, resource.type, id) if id else None
+        return declared.standing(site, resource.type, resource.inputs)
 
-    with ThreadPoolExecutor(12) as pool:
-        for resource, answer in [(r, pool.submit(one, r)) for r in known]:
-            try:
-                body = answer.result()
-            except DrError as error:
-                unknown[resource.id] = error.summary
-                continue
-            if body is not None:
-                bodies[resource.id] = body
+    bodies, unknown = together({resource.id: partial(one, resource) for resource in known})
     if any(one.type.endswith(":TrafficFlag") for one in wanted):
         there = flagged(site)
         if there is None:

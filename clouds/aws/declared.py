@@ -70,6 +70,14 @@ def find(account: Account, token: str, inputs: Mapping[str, Json], region: str =
         raise _unseen(token, "/".join(str(inputs.get(k)) for k in AWS[token].name), exc, region) from exc
 
 
+def standing(
+    account: Account, token: str, inputs: Mapping[str, Json], region: str = ""
+) -> dict[str, Json] | None:
+    """The live resource that these inputs name, None where there is none. Raises Unobserved."""
+    id = find(account, token, inputs, region)
+    return read(account, token, id, region) if id else None
+
+
 def _code(exc: Exception) -> str:
     return str(getattr(exc, "response", {}).get("Error", {}).get("Code"))
 

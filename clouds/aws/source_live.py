@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,12 +12,12 @@ from clouds.aws import declared
 from clouds.aws.session import client
 from clouds.endpoints import Endpoints
 from clouds.gates.world import World
+from clouds.reads import together
 from recovery.arm.placeholders import references, stack_id
 from recovery.aws.kinds import AWS, region_of
 from recovery.drift import dynamic
 from recovery.drift.dynamic import OBSERVED
 from recovery.drift.report import Live
-from recovery.errors import DrError
 from recovery.model import Desired, Json
 
 SYNC_IDENTITY = "identity-sync"
@@ -47,30 +46,18 @@ def read_live(
 
     principal: the sync identity's object id of a stack, as Azure has it now; raises DrError where nobody can say.
     """
-    bodies: dict[str, Mapping[str, Json]] = {}
-    unknown: dict[str, str] = {}
 
     def one(resource: Desired) -> Mapping[str, Json] | None:
         kind = dynamic.kind(resource.type)
         if kind in OBSERVED:
             return gates.read(kind, resource.inputs, world)
-        region = region_of(resource.id)
-        id = declared.find(account, resource.type, resource.inputs, region)
-        return declared.read(account, resource.type, id, region) if id else None
+        return declared.standing(account, resource.type, resource.inputs, region_of(resource.id))
 
     known = [d for d in wanted if d.type in AWS or dynamic.kind(d.type) in OBSERVED]
     jobs: dict[str, Callable[[], Mapping[str, Json] | None]] = {d.id: partial(one, d) for d in known}
     for stack in _stacks(wanted):
         jobs[stack_id(stack)] = partial(_handed_over, principal, stack)
-    with ThreadPoolExecutor(12) as pool:
-        for id, answer in [(id, pool.submit(job)) for id, job in jobs.items()]:
-            try:
-                body = answer.result()
-            except DrError as error:
-                unknown[id] = error.summary
-                continue
-            if body is not None:
-                bodies[id] = body
+    bodies, unknown = together(jobs)
     for resource in wanted:
         if resource.type not in AWS and dynamic.kind(resource.type) not in OBSERVED:
             unknown[resource.id] = f"{resource.type} is read by nobody"
