@@ -86,13 +86,13 @@ def verdict(report: Report) -> str:
     ]
     accepted = f" ({', '.join(agreed)})" if agreed else ""
     differing = [
-        f"{counts[str(v)]} {name}"
-        for v, name in (
-            (Verdict.CHANGED, "changed properties"),
-            (Verdict.MISSING, "missing resources"),
-            (Verdict.UNMANAGED, "unmanaged resources"),
+        f"{number} {one if number == 1 else many}"
+        for v, one, many in (
+            (Verdict.CHANGED, "changed property", "changed properties"),
+            (Verdict.MISSING, "missing resource", "missing resources"),
+            (Verdict.UNMANAGED, "unmanaged resource", "unmanaged resources"),
         )
-        if counts[str(v)]
+        if (number := counts[str(v)])
     ]
     unseen = counts[str(Verdict.UNKNOWN)]
     if differing:
@@ -101,4 +101,4 @@ def verdict(report: Report) -> str:
         return f"Drift: {', '.join(differing)}{tail}; the worst is {worst}{accepted}."
     if unseen:
         return f"Unknown: {unseen} could not be observed, so nothing is concluded; the rest is as declared{accepted}."
-    return f"Clean: {total} resources are as declared, none is missing, none was added{accepted}."
+    return f"Clean: {total} {'resource is' if total == 1 else 'resources are'} as declared, none is missing, none was added{accepted}."

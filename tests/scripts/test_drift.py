@@ -40,7 +40,7 @@ def run(folder: Path, *more: str) -> int:
 
 def test_a_clean_pair_exits_0_and_says_so_last(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(files) == 0
-    assert capsys.readouterr().out.splitlines()[-1].startswith("Clean: 1 resources")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("Clean: 1 resource is")
 
 
 def test_drift_exits_3_with_every_key_of_a_finding(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

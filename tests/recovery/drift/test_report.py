@@ -241,11 +241,11 @@ def test_a_file_that_is_no_desired_state_is_refused_by_item(raw: Json) -> None:
 
 def test_the_last_line_is_a_sentence_that_can_stand_alone() -> None:
     lines = list(text.lines(check([scale_set(), apex()], Live({VMSS: vmss_body(1)}))))
-    assert lines[-1] == "Drift: 1 changed properties, 1 missing resources; the worst is critical."
+    assert lines[-1] == "Drift: 1 changed property, 1 missing resource; the worst is critical."
     assert any("sku.capacity" in line for line in lines)
     assert any("fix: dr up -s standby" in line for line in lines)
     clean = list(text.lines(check([scale_set()], Live({VMSS: vmss_body()}))))
-    assert clean == ["Clean: 1 resources are as declared, none is missing, none was added."]
+    assert clean == ["Clean: 1 resource is as declared, none is missing, none was added."]
     unseen = list(text.lines(check([scale_set()], Live(unknown={VMSS: "no answer"}))))
     assert unseen[-1].startswith("Unknown: 1 could not be observed")
 
