@@ -268,6 +268,17 @@ def _young_role(said: str) -> DrError:
     )
 
 
+def _protected(said: str) -> DrError:
+    line = next((line for line in said.splitlines() if "unable to " in line and "urn:pulumi:" in line), "")
+    verb = "deleted" if "unable to delete" in line else "replaced"
+    kind, _, name = line.partition('"')[2].rstrip('"').rpartition("::")
+    return Stopped(
+        f"{kind.rpartition(':')[2] or 'a resource'} {name} would be {verb}; it is protected, and nothing of it was changed",
+        "what it holds would be gone, and whatever refers to it would lead nowhere: Azure fixes some properties at creation",
+        "dr preview -s standby    (names the property; take the change back, or build another resource beside this one)",
+    )
+
+
 def _backend(said: str) -> DrError:
     return Unobserved(
         f"the state backend cannot be reached: {_last_words(said)}",
@@ -276,10 +287,14 @@ def _backend(said: str) -> DrError:
     )
 
 
+PROTECTED = "currently marked for protection"
+"""Pulumi's words when a step would replace or delete what `protect` holds (pkg/engine, CLI 3.260)."""
+
 _KNOWN: tuple[tuple[str, Callable[[str], DrError]], ...] = (
     ("the stack is currently locked", _locked),
     ("observe propagation time", _young_role),
     ("violates plan", _moved),
+    (PROTECTED, _protected),
     ("incorrect passphrase", _passphrase),
     ("passphrase must be set", _passphrase),
     ("no stack named", _no_stack),
@@ -290,11 +305,12 @@ _KNOWN: tuple[tuple[str, Callable[[str], DrError]], ...] = (
 
 
 def _last_words(said: str) -> str:
-    """The line that says most: the exception at the end of a traceback, else the last error."""
+    """The line that says most: the exception at the end of a traceback, else the last error. When the engine stops, it
+    interrupts the program: that traceback says nothing."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     lines = [line for line in lines if line not in _EMPTY_WORDS] or lines
     errors = [line for line in lines if line.startswith("error:")]
-    if any(line.startswith("Traceback") for line in lines):
+    if any(line.startswith("Traceback") for line in lines) and lines[-1] != "KeyboardInterrupt":
         errors = []
     return (errors or lines or ["it said nothing"])[-1][:400]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 
-from clouds.pulumi_cli import PulumiCli, failure, json_lines
+from clouds.pulumi_cli import PROTECTED, PulumiCli, failure, json_lines
 from recovery.engine import DIALS_ONLY, Event, EventKind
 from recovery.model import Action, Plan, Step
 from recovery.pulumi_events import parse_change, parse_event, parse_preview
@@ -70,7 +70,8 @@ class PulumiEngine:
     def preview(self, stack: str, exclude: Sequence[str] = ()) -> Plan:
         """The plan, from a refreshed state; nothing is changed, the checkpoint included.
 
-        Raises Stopped where the program's guard or a gate stops it, else Failed.
+        A protected resource that would be replaced ends the CLI's preview: the plan up to there is returned, with that
+        step in it. Raises Stopped where the program's guard or a gate stops it, else Failed.
         """
         saved = self._plan_file(stack, exclude)
         args = (*_PREVIEW, "-s", stack, *_excluded(exclude))
@@ -81,6 +82,11 @@ class PulumiEngine:
             digest = {}
         if done.code != 0:
             said = [str(d.get("message", "")) for d in digest.get("diagnostics") or []]
+            refused = parse_preview(stack, digest)
+            if any(PROTECTED in text for text in said) and refused.changes:
+                return (
+                    refused  # Pulumi plans the replacement and will not carry it out: the safety gate says so
+                )
             raise failure(args, "\n".join([*said, done.err or done.out if not said else done.err]))
         plan = parse_preview(stack, digest)
         self._shown[stack, tuple(exclude)] = plan

@@ -85,5 +85,10 @@ def _fix(plan: Plan, stopped: list[Step]) -> str:
         return (
             f"dr drift -s {plan.stack}    (what is missing?); if meant: dr up -s {plan.stack} --allow create"
         )
+    if Action.REPLACE in actions:
+        return (
+            f"dr preview -s {plan.stack}    (which property?); then take that change back, or build another resource beside "
+            "this one: what is protected is not replaced"
+        )
     names = " ".join(f"--allow {NAMES[a]}" for a in Action if a in actions)
     return f"dr preview -s {plan.stack}    (look at each); if meant: dr up -s {plan.stack} {names}"

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 
 from clouds import gates
 from clouds.gates.world import World
+from recovery.arm.mutability import is_fixed_in_body
 from recovery.arm.placeholders import references, resolve
 from recovery.drift import dynamic
 from recovery.drift.baseline import Baseline
 from recovery.drift.normalizers import canonical_id
-from recovery.drift.prepare import declared_body
+from recovery.drift.prepare import declared_body, token_of
 from recovery.drift.report import Live, check
 from recovery.errors import Unobserved
 from recovery.model import Action, Desired, Finding, Json, Step, Verdict
@@ -21,17 +22,6 @@ from recovery.order import excluded, ordered
 
 STACK_REFERENCE = "pulumi:pulumi:StackReference"
 AZURE = "azure-native:"
-
-CREATE_ONLY: Mapping[str, tuple[str, ...]] = {
-    "": ("location",),
-    "azure-native:cosmosdb:SqlResourceSqlContainer": ("properties.resource.partitionKey",),
-    "azure-native:storage:StorageAccount": ("kind", "properties.isHnsEnabled"),
-    "azure-native:compute:VirtualMachineScaleSet": ("properties.orchestrationMode",),
-    "azure-native:authorization:RoleAssignment": ("properties.principalId", "properties.roleDefinitionId"),
-}
-"""Paths (prefixes) that a service does not change on an existing resource: a difference there is a
-replacement. Incomplete on purpose: what is not listed here the service itself refuses, in its own words."""
-
 
 Connect = Callable[[float | None], World]
 """The gates' world; the argument is how many real seconds a whole look may take (None: the service's patience)."""
@@ -167,10 +157,8 @@ def _step(
     if any(f.verdict is Verdict.MISSING for f in mine):
         return _plain(resource, Action.CREATE)
     paths = [f.path for f in mine]
-    fixed = (*CREATE_ONLY[""], *CREATE_ONLY.get(resource.type, ()))
-    return _plain(
-        resource, Action.REPLACE if any(p.startswith(fixed) for p in paths) else Action.UPDATE, paths
-    )
+    fixed = any(is_fixed_in_body(token_of(resource), path) for path in paths)
+    return _plain(resource, Action.REPLACE if fixed else Action.UPDATE, paths)
 
 
 def unmanaged_steps(picture: Picture) -> list[Step]:

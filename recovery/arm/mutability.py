@@ -8,6 +8,7 @@ plan a change of one, and no up can mend one in place.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from recovery.arm.catalogue import CATALOGUE
@@ -112,3 +113,8 @@ def is_fixed(token: str, path: str) -> bool:
         *(entry.path for entry in FIXED if entry.token == token),
     }
     return any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in fixed)
+
+
+def is_fixed_in_body(token: str, path: str) -> bool:
+    """The same for a path of an ARM body, as the drift check's findings name it (``properties.resource.partitionKey``)."""
+    return is_fixed(token, re.sub(r"(^|\.)properties\.", r"\1", path))

@@ -6,13 +6,12 @@ read is never called equal and never called missing.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from recovery.arm.mutability import is_fixed
+from recovery.arm.mutability import is_fixed_in_body
 from recovery.arm.placeholders import resolve
 from recovery.drift import dynamic, severity, unmanaged
 from recovery.drift.baseline import Baseline
@@ -147,7 +146,7 @@ def _changed(wanted: Desired, difference: Difference, live: Live, stack: str) ->
         if reason is None and live.body(difference.depends_on) is None:
             return None  # that resource is missing, which is a finding of its own
         return _unknown(wanted, difference.path, reason or f"{difference.depends_on} does not say it (yet)")
-    fixed = is_fixed(token_of(wanted), re.sub(r"(^|\.)properties\.", r"\1", difference.path))
+    fixed = is_fixed_in_body(token_of(wanted), difference.path)
     return Finding(
         Verdict.CHANGED, wanted.id, difference.path, difference.want, difference.have,
         severity.of_change(wanted.arm_type, difference), wanted.source,

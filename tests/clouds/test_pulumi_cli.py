@@ -145,6 +145,48 @@ def test_what_the_cli_says_becomes_an_error_in_three_parts(said: str, kind: type
     assert fix in error.fix
 
 
+REPLACED = """\
+error: unable to replace resource "urn:pulumi:standby::standby::standby:azure:Footprint$standby:azure:Api$azure-native:compute:VirtualMachineScaleSet::api"
+as it is currently marked for protection. To unprotect the resource, remove the `protect` flag from the resource
+error: preview failed
+"""
+INTERRUPTED = """\
+Traceback (most recent call last):
+  File "selectors.py", line 468, in select
+KeyboardInterrupt
+During handling of the above exception, another exception occurred:
+Traceback (most recent call last):
+KeyboardInterrupt
+"""
+"""The program's own end when the engine stops it, as the CLI 3.260 prints it after its error."""
+
+
+def test_a_protected_resource_that_would_be_replaced_is_named() -> None:
+    stop = failure(["preview"], REPLACED + INTERRUPTED)
+    assert isinstance(stop, Stopped)
+    assert stop.summary.startswith("VirtualMachineScaleSet api would be replaced")
+
+
+def test_the_programs_own_interruption_is_not_what_failed() -> None:
+    assert "boom" in failure(["preview"], "error: boom\nerror: preview failed\n" + INTERRUPTED).summary
+
+
+def test_a_preview_that_protection_ends_is_a_plan_with_the_replacement_in_it(tmp_path: Path) -> None:
+    """What the safety gate refuses by name; any other failed preview is a failure."""
+    urn = "urn:pulumi:standby::standby::azure-native:compute:VirtualMachineScaleSet::api"
+    digest = {"steps": [{"op": "replace", "urn": urn, "diffReasons": ["zones"]}],
+              "diagnostics": [{"message": REPLACED, "severity": "error"}]}  # fmt: skip
+    plan = PulumiEngine(
+        tmp_path, cli=child(tmp_path, f"print({json.dumps(json.dumps(digest))}); sys.exit(255)")
+    ).preview("standby")
+    assert [(s.action, s.name, s.paths) for s in plan.changes] == [(Action.REPLACE, "api", ("zones",))]
+    digest["diagnostics"] = [{"message": "error: boom", "severity": "error"}]
+    with pytest.raises(Failed, match="boom"):
+        PulumiEngine(
+            tmp_path, cli=child(tmp_path, f"print({json.dumps(json.dumps(digest))}); sys.exit(255)")
+        ).preview("standby")
+
+
 def test_the_last_words_of_a_traceback_are_its_exception() -> None:
     assert "ValueError: odd" in failure(["up"], SAID[5][0]).summary
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from recovery.arm.catalogue import CATALOGUE
@@ -115,6 +117,28 @@ def test_the_safety_gate_stops_an_up_that_would_create_and_the_named_exception_l
     assert ready.writes(mark) == []
     repaired = ready.dr("up", "-s", "standby", "--yes", "--allow", "create")
     assert repaired.code == 0, repaired.said
+
+
+def test_a_property_that_azure_fixes_at_creation_is_previewed_as_a_replacement_and_refused(
+    ready: Bench,
+) -> None:
+    """recovery/arm/mutability.py: the zones of a scale set. A switch replaces nothing, whatever stands in the settings."""
+    for name in ("standby", "active"):
+        file = ready.project / f"Pulumi.{name}.yaml"
+        text = file.read_text()
+        changed = text.replace('zones: ["1", "2", "3"]', 'zones: ["1", "2"]')
+        assert changed != text
+        file.write_text(changed)
+    mark = ready.request_mark()
+    shown = ready.dr("preview", "-s", "standby", "--format", "json")
+    assert shown.code == 4, shown.said
+    steps = {step["name"]: step["action"] for step in json.loads(shown.out)["steps"]}
+    assert steps["api"] == "±", shown.said
+    for extra in ((), ("--allow", "create")):
+        refused = ready.dr("up", "-s", "standby", "--yes", *extra)
+        assert refused.code == 4, refused.said
+        assert "± VirtualMachineScaleSet api" in refused.err
+    assert ready.writes(mark) == []
 
 
 @pytest.mark.parametrize(

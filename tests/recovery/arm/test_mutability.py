@@ -6,7 +6,7 @@ import pytest
 
 from recovery import safety
 from recovery.arm.catalogue import CATALOGUE
-from recovery.arm.mutability import FIXED, Fixed, is_fixed
+from recovery.arm.mutability import FIXED, Fixed, is_fixed, is_fixed_in_body
 from recovery.errors import Stopped
 from recovery.model import Action, Plan, Step
 
@@ -18,6 +18,20 @@ def test_every_row_is_of_a_known_type_names_its_source_and_covers_what_lies_belo
     assert is_fixed(row.token, row.path)
     assert is_fixed(row.token, f"{row.path}.below") and is_fixed(row.token, f"{row.path}[0]")
     assert not is_fixed(row.token, f"{row.path}x")
+
+
+@pytest.mark.parametrize(
+    ("token", "path"),
+    [
+        ("cosmosdb:SqlResourceSqlContainer", "properties.resource.partitionKey.paths[0]"),
+        ("compute:VirtualMachineScaleSet", "zones[2]"),
+        ("compute:VirtualMachineScaleSet", "properties.virtualMachineProfile.osProfile.adminUsername"),
+        ("network:PrivateEndpoint", "properties.subnet.id"),
+    ],
+)
+def test_both_engines_and_the_drift_check_ask_one_table(token: str, path: str) -> None:
+    """A path of a body is the program's without its envelopes."""
+    assert is_fixed_in_body(f"azure-native:{token}", path)
 
 
 def test_no_row_stands_twice() -> None:
