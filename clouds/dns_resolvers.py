@@ -7,22 +7,29 @@ Plain recursive queries, so an answer comes out of the resolver's cache as any c
 from __future__ import annotations
 
 import contextlib
-import copy
 import socket
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from clouds.endpoints import Resolver
 
 if TYPE_CHECKING:
     import dns.message
+    import dns.name
+    import dns.rdatatype
 
 MAX_CHAIN = 8
 """CNAME hops followed by us when a resolver answers with the alias alone (RFC 1034, 3.6.2: chains are legal
 but rare)."""
+
+IN_FLIGHT = 64
+"""Questions that one resolver is asked at the same time: their answers fit into a socket's buffer."""
+
+FIRST_TRY = 0.5
+"""The share of the time in which one datagram's answer is waited for before the question is asked by itself."""
 
 
 @dataclass(frozen=True)
@@ -55,40 +62,41 @@ class DnsAnswer:
         return f"{self.resolver}: {self.name} {said}{left}"
 
 
-IN_FLIGHT = 64
-"""Questions that one resolver is asked at the same time: their answers fit into a socket's buffer."""
-
-FIRST_TRY = 0.5
-"""The share of the time in which one datagram's answer is waited for before the question is asked by itself."""
-
-
+@dataclass
 class _Question:
-    """One question on its way along the aliases. kind: dnspython's rdatatype of `rdtype`."""
+    """One question on its way along the aliases. kind: dnspython's rdatatype of `rdtype`; current: the next name to ask."""
 
-    def __init__(self, resolver: Resolver, name: str, rdtype: str) -> None:
+    resolver: str
+    name: str
+    rdtype: str
+    kind: dns.rdatatype.RdataType
+    current: dns.name.Name
+    chain: list[str] = field(default_factory=list)
+    ttls: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, resolver: Resolver, name: str, rdtype: str) -> _Question:
+        """Raises DNSException for what is no name."""
         import dns.name
         import dns.rdatatype
 
-        self._of = (resolver.name, name, rdtype)
-        self._kind = dns.rdatatype.from_text(rdtype)
-        self.current = dns.name.from_text(name)
-        self.chain: list[str] = []
-        self._ttls: list[int] = []
+        return cls(resolver.name, name, rdtype, dns.rdatatype.from_text(rdtype), dns.name.from_text(name))
+
+    def at(self, resolver: Resolver) -> _Question:
+        """The same question, not yet asked, for another resolver."""
+        return _Question(resolver.name, self.name, self.rdtype, self.kind, self.current)
 
     def message(self) -> dns.message.Message:
         """The query for the name that it has come to."""
         import dns.message
 
-        return dns.message.make_query(self.current, self._kind)
+        return dns.message.make_query(self.current, self.kind)
 
-    def at(self, resolver: Resolver) -> _Question:
-        """The same question, not yet asked, for another resolver."""
-        other = copy.copy(self)
-        other._of, other.chain, other._ttls = (resolver.name, *self._of[1:]), [], []
-        return other
+    def _answer(self, values: tuple[str, ...] = (), ttl: int | None = None, reason: str = "") -> DnsAnswer:
+        return DnsAnswer(self.resolver, self.name, self.rdtype, values, tuple(self.chain), ttl, reason)
 
     def unknown(self, reason: str) -> DnsAnswer:
-        return DnsAnswer(*self._of, (), tuple(self.chain), None, reason)
+        return self._answer(reason=reason)
 
     def take(self, reply: dns.message.Message) -> DnsAnswer | None:
         """What this reply settles; None: it holds aliases alone, and `current` is the next name to ask for."""
@@ -102,19 +110,19 @@ class _Question:
         records = {(rrset.name, rrset.rdtype): rrset for rrset in reply.answer}
         before = len(self.chain)
         while len(self.chain) <= MAX_CHAIN:
-            found = records.get((self.current, self._kind))
+            found = records.get((self.current, self.kind))
             if found is not None:
                 values = tuple(str(item).rstrip(".") for item in found)
-                return DnsAnswer(*self._of, values, tuple(self.chain), min([*self._ttls, found.ttl]))
+                return self._answer(values, min([*self.ttls, found.ttl]))
             alias = records.get((self.current, dns.rdatatype.CNAME))
             if alias is None:
                 break
-            self._ttls.append(alias.ttl)
+            self.ttls.append(alias.ttl)
             self.current = alias[0].target
             self.chain.append(str(self.current).rstrip(".").lower())
         # NXDOMAIN at the end of a chain speaks of its last name (RFC 6604); no alias at all means no such record.
         if code == dns.rcode.NXDOMAIN or len(self.chain) == before:
-            return DnsAnswer(*self._of, (), tuple(self.chain), min(self._ttls) if self._ttls else None)
+            return self._answer(ttl=min(self.ttls, default=None))
         return None
 
 
@@ -130,7 +138,7 @@ def ask(name: str, rdtype: str, resolver: Resolver, timeout: float = 1.0) -> Dns
 
     deadline = time.monotonic() + timeout
     try:
-        question = _Question(resolver, name, rdtype)
+        question = _Question.of(resolver, name, rdtype)
     except dns.exception.DNSException as error:
         return DnsAnswer(resolver.name, name, rdtype, reason=f"not a name: {error}")
     while len(question.chain) <= MAX_CHAIN:
@@ -181,7 +189,6 @@ def ask_all(
 class _Query:
     """One name's question, made and encoded once for all resolvers."""
 
-    name: str
     question: _Question
     message: dns.message.Message
     wire: bytes
@@ -194,9 +201,9 @@ def _queries(names: Sequence[str], rdtype: str, resolver: Resolver) -> list[_Que
     found: dict[int, _Query] = {}
     for name in dict.fromkeys(names):
         with contextlib.suppress(dns.exception.DNSException):
-            question = _Question(resolver, name, rdtype)
+            question = _Question.of(resolver, name, rdtype)
             message = question.message()
-            found.setdefault(message.id, _Query(name, question, message, message.to_wire()))
+            found.setdefault(message.id, _Query(question, message, message.to_wire()))
     return list(found.values())
 
 
@@ -233,7 +240,7 @@ def _by_datagram(queries: Sequence[_Query], resolver: Resolver, patience: float)
                     not reply.flags & dns.flags.TC
                     and (answer := query.question.at(resolver).take(reply)) is not None
                 ):
-                    settled[query.name] = answer
+                    settled[query.question.name] = answer
     except (OSError, ValueError):
         pass  # silent, refused, unreachable, no address: what is open is asked by itself, and says why
     return settled

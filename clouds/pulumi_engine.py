@@ -80,15 +80,12 @@ class PulumiEngine:
             digest = json.loads(done.out) if done.out.strip() else {}
         except ValueError:
             digest = {}
+        plan = parse_preview(stack, digest)
         if done.code != 0:
             said = [str(d.get("message", "")) for d in digest.get("diagnostics") or []]
-            refused = parse_preview(stack, digest)
-            if any(PROTECTED in text for text in said) and refused.changes:
-                return (
-                    refused  # Pulumi plans the replacement and will not carry it out: the safety gate says so
-                )
+            if plan.changes and any(PROTECTED in text for text in said):
+                return plan  # Pulumi plans the replacement and will not carry it out: the safety gate says so
             raise failure(args, "\n".join([*said, done.err or done.out if not said else done.err]))
-        plan = parse_preview(stack, digest)
         self._shown[stack, tuple(exclude)] = plan
         if _saveable(plan):
             self._saved[stack, tuple(exclude)] = saved

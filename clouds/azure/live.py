@@ -207,10 +207,14 @@ class _Reader:
     def _group(self, group: str) -> None:
         """Everything that ARM knows in a resource group (children are not in this list: their LISTs show them)."""
         try:
-            self.others += self.arm.list(f"{group}/resources?$top={PAGE}", RESOURCES_VERSION)
+            self.others += self._all_of(group)
         except ArmError as error:
             if not error.missing:
                 self.unknown[f"{group}/resources"] = f"what else is in the group: {_reason(error)}"
+
+    def _all_of(self, group: str) -> list[dict[str, Json]]:
+        """A group's own list. Raises ArmError."""
+        return self.arm.list(f"{group}/resources?$top={PAGE}", RESOURCES_VERSION)
 
     def _graph(self, groups: list[str], tags: Mapping[str, str]) -> None:
         """What Resource Graph names. Without it the LISTs still speak, but not of everything."""
@@ -238,8 +242,9 @@ class _Reader:
             group = _PARENTS.match(id)
             if group is None or canonical_id(group[1]) in {canonical_id(g) for g in groups}:
                 return  # that list is fresh, and does not have it
-            items = self.arm.list(f"{group[1]}/resources?$top={PAGE}", RESOURCES_VERSION)
-            self.others += [i for i in items if canonical_id(str(i.get("id") or "")) == canonical_id(id)]
+            self.others += [
+                i for i in self._all_of(group[1]) if canonical_id(str(i.get("id") or "")) == canonical_id(id)
+            ]
         except ArmError as error:
             if not error.missing:
                 self.unknown[id] = f"Resource Graph names it, and nobody declared it: {_reason(error)}"

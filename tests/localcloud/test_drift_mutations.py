@@ -7,7 +7,6 @@ stands in EXCEPTIONS by name, with its reason.
 
 from __future__ import annotations
 
-import copy
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -31,6 +30,7 @@ from recovery.engine import DIALS_ONLY
 from recovery.model import Action, Desired, Finding, Json
 from tests.contract.test_engines_agree import put_site
 from tests.pulumi_cli.conftest import clean_environment, copy_program
+from tests.recovery.drift.strategies import changed, name_of, with_value
 
 pytestmark = [pytest.mark.localcloud, pytest.mark.timeout(900)]  # two whole ups, on a busy machine too
 Place = tuple[str | int, ...]
@@ -122,10 +122,9 @@ def test_every_changed_live_value_is_found_and_nothing_that_does_not_matter(
                 silent.add(kind)
                 continue
             total += 1
-            changed = copy.deepcopy(live)
-            put(changed, there, other(value_at(live, there)))
-            name = fold(kind[1].rpartition(".")[2])
-            if any(name in fold(f.path) for f in _findings(here, one, form.id, changed)):
+            meddled = with_value(live, there, changed(value_at(live, there)))
+            name = fold(name_of(place))
+            if any(name in fold(f.path) for f in _findings(here, one, form.id, meddled)):
                 found += 1
             else:
                 missed.add(kind)
@@ -214,16 +213,3 @@ def value_at(body: Json, place: Place) -> Json:
     for part in place:
         body = body[part]
     return body
-
-
-def put(body: Json, place: Place, value: Json) -> None:
-    for part in place[:-1]:
-        body = body[part]
-    body[place[-1]] = value
-
-
-def other(value: Json) -> Json:
-    """Another value of the same kind."""
-    if isinstance(value, bool):
-        return not value
-    return value + 1 if isinstance(value, int | float) else f"{value}x"
